@@ -1,0 +1,379 @@
+//! The jobs: each runs on threads of its own and speaks through a bridge.
+
+use crate::bridge::{Bridge, Event, Gets, Puts};
+use crate::keys::{fixed, Index, Keyring};
+use holdall_core::error::{Error as CoreError, Result as CoreResult};
+use holdall_core::index::Table;
+use holdall_core::ingest::{self, Job as Ingest, Outcome};
+use holdall_core::keyring::Keyring as Ring;
+use holdall_core::list::{self, Rows};
+use holdall_core::object::hex;
+use holdall_core::page::{Content, Entry, DIR};
+use holdall_core::reader::{Fetch, FolderFetch, Reader};
+use holdall_core::restore::{self, Restore};
+use holdall_core::sink::Sink;
+use holdall_core::{output, verify};
+use napi::bindgen_prelude::*;
+use napi::JsFunction;
+use napi_derive::napi;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+/// What a job works on. Paths are bytes, names joined by `/`, without a leading one.
+#[napi(object)]
+pub struct JobSpec {
+    /// `backup`, `stream`, `restore`, `list`, `diff`, `compare`, `cat`, `dump`, `check`, `scrub`.
+    pub verb: String,
+    pub folder: Option<Buffer>,
+    pub workers: u32,
+    pub paths: Option<Vec<Buffer>>,
+    pub exclude: Option<Vec<String>>,
+    pub ignore_file: Option<Buffer>,
+    pub exclude_caches: Option<bool>,
+    pub one_file_system: Option<bool>,
+    pub parent_root: Option<Buffer>,
+    pub parent_hints: Option<Buffer>,
+    pub level: Option<i32>,
+    pub slots: Option<u32>,
+    pub dry: Option<bool>,
+    pub claim: Option<Buffer>,
+    pub name: Option<Buffer>,
+    pub command: Option<Vec<String>>,
+    pub seconds: Option<i64>,
+    pub root: Option<Buffer>,
+    pub other: Option<Buffer>,
+    pub path: Option<Buffer>,
+    pub recurse: Option<bool>,
+    pub target: Option<Buffer>,
+    pub delete: Option<bool>,
+    pub pack: Option<String>,
+    pub bytes: Option<Buffer>,
+    pub roots: Option<Vec<Buffer>>,
+    pub damaged: Option<Vec<String>>,
+}
+
+#[napi]
+pub struct Job {
+    bridge: Arc<Bridge>,
+    ingest: Arc<OnceLock<Arc<Ingest>>>,
+    counts: Arc<restore::Counts>,
+}
+
+struct Run {
+    spec: Own,
+    ring: Arc<Ring>,
+    table: Arc<Table>,
+    bridge: Arc<Bridge>,
+    ingest: Arc<OnceLock<Arc<Ingest>>>,
+    counts: Arc<restore::Counts>,
+}
+
+/// The spec with every buffer copied, so that no thread touches JavaScript's memory.
+struct Own {
+    verb: String,
+    folder: Option<Vec<u8>>,
+    workers: usize,
+    paths: Vec<Vec<Vec<u8>>>,
+    exclude: Vec<String>,
+    ignore_file: Option<Vec<u8>>,
+    flags: [bool; 5],
+    parent: Option<([u8; 32], Option<[u8; 32]>)>,
+    level: i32,
+    slots: usize,
+    claim: [u8; 16],
+    name: Vec<u8>,
+    command: Vec<String>,
+    seconds: i64,
+    root: Option<[u8; 32]>,
+    other: Option<[u8; 32]>,
+    path: Vec<Vec<u8>>,
+    target: Vec<u8>,
+    pack: String,
+    bytes: Vec<u8>,
+    roots: Vec<[u8; 32]>,
+    damaged: Vec<String>,
+}
+
+fn names(path: &[u8]) -> Vec<Vec<u8>> {
+    path.split(|b| *b == b'/').filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+fn own(spec: JobSpec) -> Result<Own> {
+    let id = |b: Option<Buffer>| b.map(|b| fixed::<32>(&b)).transpose();
+    let parent = id(spec.parent_root)?;
+    let hints = id(spec.parent_hints)?;
+    let bytes = |b: Option<Buffer>| b.map(|b| b.to_vec());
+    Ok(Own {
+        verb: spec.verb,
+        folder: bytes(spec.folder),
+        workers: spec.workers as usize,
+        paths: spec.paths.unwrap_or_default().iter().map(|p| names(p)).collect(),
+        exclude: spec.exclude.unwrap_or_default(),
+        ignore_file: bytes(spec.ignore_file),
+        flags: [spec.exclude_caches, spec.one_file_system, spec.dry, spec.recurse, spec.delete].map(|f| f == Some(true)),
+        parent: parent.map(|p| (p, hints)),
+        level: spec.level.unwrap_or(3),
+        slots: spec.slots.unwrap_or(4) as usize,
+        claim: spec.claim.map_or(Ok([0; 16]), |c| fixed(&c))?,
+        name: bytes(spec.name).unwrap_or_default(),
+        command: spec.command.unwrap_or_default(),
+        seconds: spec.seconds.unwrap_or(0),
+        root: id(spec.root)?,
+        other: id(spec.other)?,
+        path: names(&spec.path.map(|p| p.to_vec()).unwrap_or_default()),
+        target: bytes(spec.target).unwrap_or_default(),
+        pack: spec.pack.unwrap_or_default(),
+        bytes: bytes(spec.bytes).unwrap_or_default(),
+        roots: spec.roots.unwrap_or_default().iter().map(|r| fixed(r)).collect::<Result<_>>()?,
+        damaged: spec.damaged.unwrap_or_default(),
+    })
+}
+
+/// Starts a job. `callback` gets events; the last is `done`.
+#[napi(catch_unwind)]
+pub fn start(keyring: &Keyring, index: &Index, spec: JobSpec, callback: JsFunction) -> Result<Job> {
+    let bridge = Bridge::new(callback)?;
+    let run = Run {
+        spec: own(spec)?,
+        ring: Arc::new(keyring.ring.lock().expect("no panic").clone()),
+        table: index.table.lock().expect("no panic").clone(),
+        bridge: bridge.clone(),
+        ingest: Arc::default(),
+        counts: Arc::default(),
+    };
+    let job = Job { bridge, ingest: run.ingest.clone(), counts: run.counts.clone() };
+    std::thread::spawn(move || {
+        let bridge = run.bridge.clone();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.run()));
+        let result = result.unwrap_or_else(|_| Err(CoreError::Invalid("the native core panicked; please report this".into())));
+        bridge.send(Event::Done(result));
+    });
+    Ok(job)
+}
+
+#[napi]
+impl Job {
+    /// Answers a put: durable, or why not.
+    #[napi]
+    pub fn reply(&self, request: f64, error: Option<String>) {
+        self.bridge.reply(request as u64, error);
+    }
+
+    /// Answers a fetch.
+    #[napi]
+    pub fn give(&self, request: f64, bytes: Option<Buffer>, error: Option<String>) {
+        let answer = match bytes {
+            Some(bytes) => Ok(bytes.to_vec()),
+            None => Err(CoreError::Store(error.unwrap_or_default())),
+        };
+        self.bridge.give(request as u64, answer);
+    }
+
+    #[napi]
+    pub fn cancel(&self) {
+        self.counts.cancelled.store(true, Ordering::SeqCst);
+        self.bridge.cancel();
+    }
+
+    /// Files, bytes read, bytes taken from the parent, new bytes, stored bytes; or entries, bytes,
+    /// bytes written, entries deleted.
+    #[napi]
+    pub fn progress(&self) -> Vec<f64> {
+        let get = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed) as f64;
+        match self.ingest.get() {
+            Some(job) => {
+                let p = &job.progress;
+                vec![get(&p.files), get(&p.bytes), get(&p.reused), get(&job.chunks.new_bytes), get(&job.chunks.sink.stored)]
+            }
+            None => {
+                let c = &self.counts;
+                vec![get(&c.entries), get(&c.bytes), get(&c.written), get(&c.deleted)]
+            }
+        }
+    }
+}
+
+impl Run {
+    fn run(&self) -> CoreResult<String> {
+        match self.spec.verb.as_str() {
+            "backup" | "stream" | "compare" => self.ingest(),
+            "restore" => self.restore(),
+            "scrub" => verify::pack(&self.ring, &self.spec.pack, &self.spec.bytes).map(|n| format!("{{\"chunks\":{n}}}")),
+            "check" => self.check(),
+            _ => self.read(),
+        }
+    }
+
+    fn fetch(&self) -> Arc<dyn Fetch> {
+        match &self.spec.folder {
+            Some(root) => Arc::new(FolderFetch { root: root.clone() }),
+            None => Arc::new(Gets(self.bridge.clone())),
+        }
+    }
+
+    fn reader(&self) -> CoreResult<Reader> {
+        Reader::new(self.ring.clone(), self.table.clone(), self.fetch())
+    }
+
+    fn trouble(&self, path: Vec<u8>, message: String) {
+        self.bridge.send(Event::Trouble { path, message });
+    }
+
+    fn ingest(&self) -> CoreResult<String> {
+        let spec = &self.spec;
+        let sink = Arc::new(Sink::new(self.ring.clone(), spec.claim, Box::new(Puts(self.bridge.clone())), spec.slots));
+        self.bridge.sink.set(sink.clone()).map_err(|_| CoreError::Invalid("a job runs once".into()))?;
+        if self.bridge.cancelled.load(Ordering::SeqCst) {
+            return Err(CoreError::Cancelled);
+        }
+        let compare = spec.verb == "compare";
+        let plan = ingest::Spec {
+            paths: spec.paths.clone(),
+            exclude: spec.exclude.clone(),
+            ignore_file: spec.ignore_file.clone(),
+            exclude_caches: spec.flags[0],
+            one_file_system: spec.flags[1],
+            parent: spec.parent,
+            level: spec.level,
+            workers: spec.workers,
+            dry: spec.flags[2] || compare,
+        };
+        let job = Arc::new(Ingest::new(plan, sink, self.table.clone(), self.reader()?)?);
+        let _ = self.ingest.set(job.clone());
+        let outcome = if spec.verb == "stream" { self.stream(&job)? } else { job.run()? };
+        for t in std::mem::take(&mut *job.troubles.lock().expect("no panic")) {
+            self.trouble(t.path, t.message);
+        }
+        if compare {
+            return self.compare(outcome);
+        }
+        Ok(outcome_json(&outcome))
+    }
+
+    fn stream(&self, job: &Ingest) -> CoreResult<Outcome> {
+        let mtime = (self.spec.seconds, 0);
+        let Some((program, args)) = self.spec.command.split_first() else {
+            return ingest::stream(job, &self.spec.name, std::io::stdin(), mtime);
+        };
+        let failed = |what: String| CoreError::Invalid(format!("command {program}: {what}"));
+        let mut child = std::process::Command::new(program)
+            .args(args)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .map_err(|e| failed(e.to_string()))?;
+        let out = child.stdout.take().expect("piped");
+        let outcome = ingest::stream(job, &self.spec.name, out, mtime);
+        let status = child.wait().map_err(|e| failed(e.to_string()))?;
+        match status.success() {
+            true => outcome,
+            false => Err(failed(format!("ended with {status}"))),
+        }
+    }
+
+    /// A snapshot's folder against what a dry run saw of the same folder.
+    fn compare(&self, outcome: Outcome) -> CoreResult<String> {
+        let old = self.reader()?;
+        let mut new = self.reader()?;
+        new.overlay = outcome.pages;
+        let page = |reader: &Reader, root: [u8; 32]| match self.spec.path.is_empty() {
+            true => Ok(Some(root)),
+            false => Ok(reader.find(&root, &self.spec.path)?.and_then(|e| dir_page(&e))),
+        };
+        let a = self.spec.root.map_or(Ok(None), |r| page(&old, r))?;
+        let b = page(&new, outcome.root)?;
+        let mut emit = |rows| {
+            self.bridge.send(Event::Rows(rows));
+            Ok(())
+        };
+        list::diff(&old, a, &new, b, &prefix(&self.spec.path), &mut Rows::new(&mut emit))?;
+        Ok("{}".into())
+    }
+
+    fn selected(&self, reader: &Reader) -> CoreResult<(Option<[u8; 32]>, Option<Entry>)> {
+        let root = self.spec.root.ok_or_else(|| CoreError::Invalid("no snapshot given".into()))?;
+        if self.spec.path.is_empty() {
+            return Ok((Some(root), None));
+        }
+        let found = reader.find(&root, &self.spec.path)?;
+        let shown = String::from_utf8_lossy(&self.spec.path.join(&b'/')).into_owned();
+        let entry = found.ok_or_else(|| CoreError::Invalid(format!("/{shown} is not in this snapshot")))?;
+        Ok((dir_page(&entry), Some(entry)))
+    }
+
+    fn restore(&self) -> CoreResult<String> {
+        let reader = self.reader()?;
+        let (page, entry) = self.selected(&reader)?;
+        let plan = restore::Spec { target: self.spec.target.clone(), delete: self.spec.flags[4], dry: self.spec.flags[2], workers: self.spec.workers };
+        let mut job = Restore::new(reader, plan, self.counts.clone());
+        let done = job.run(page, entry);
+        for (path, message) in std::mem::take(&mut *job.troubles.lock().expect("no panic")) {
+            self.trouble(path, message);
+        }
+        done.map(|()| "{}".into())
+    }
+
+    fn read(&self) -> CoreResult<String> {
+        let reader = self.reader()?;
+        let (page, entry) = self.selected(&reader)?;
+        let base = prefix(&self.spec.path);
+        let mut emit = |rows| {
+            self.bridge.send(Event::Rows(rows));
+            Ok(())
+        };
+        match (self.spec.verb.as_str(), page, &entry) {
+            ("cat", None, Some(entry)) => output::cat(&reader, entry, 1)?,
+            ("dump", Some(page), _) => output::dump(&reader, &page, 1)?,
+            ("list", Some(page), _) => list::tree(&reader, &page, &base, self.spec.flags[3], &mut Rows::new(&mut emit))?,
+            ("list", None, Some(entry)) => {
+                let mut rows = Rows::new(&mut emit);
+                rows.push(&base, entry, "")?;
+                rows.flush()?;
+            }
+            ("diff", _, _) => list::diff(&reader, self.spec.root, &reader, self.spec.other, b"", &mut Rows::new(&mut emit))?,
+            (verb, page, _) => {
+                let what = if page.is_some() { "a folder" } else { "no folder" };
+                return Err(CoreError::Invalid(format!("{verb}: /{} is {what}", String::from_utf8_lossy(&self.spec.path.join(&b'/')))));
+            }
+        }
+        Ok("{}".into())
+    }
+
+    fn check(&self) -> CoreResult<String> {
+        let reader = self.reader()?;
+        let mut seen = Default::default();
+        let bad = |id: &[u8; 32]| {
+            let place = self.table.place(id);
+            place.is_some_and(|p| self.spec.damaged.contains(&self.table.packs[p.pack as usize].name()))
+        };
+        let (mut files, mut chunks) = (0, 0);
+        for root in &self.spec.roots {
+            let (f, c) = list::check(&reader, root, &mut seen, &bad, &mut |path, message| self.trouble(path, message));
+            files += f;
+            chunks += c;
+        }
+        Ok(format!("{{\"files\":{files},\"chunks\":{chunks}}}"))
+    }
+}
+
+fn dir_page(entry: &Entry) -> Option<[u8; 32]> {
+    match entry.content {
+        Content::Dir(id, _) if entry.kind == DIR => Some(id),
+        _ => None,
+    }
+}
+
+fn prefix(path: &[Vec<u8>]) -> Vec<u8> {
+    path.iter().flat_map(|n| [b"/".to_vec(), n.clone()]).flatten().collect()
+}
+
+fn outcome_json(o: &Outcome) -> String {
+    let owners = |list: &[(u32, String)]| {
+        let rows: Vec<String> = list.iter().map(|(id, name)| format!("[{id},{name:?}]")).collect();
+        rows.join(",")
+    };
+    format!(
+        "{{\"root\":\"{}\",\"hints\":\"{}\",\"entries\":{},\"files\":{},\"bytes\":{},\"users\":[{}],\"groups\":[{}]}}",
+        hex(&o.root), hex(&o.hints), o.summary.entries, o.summary.files, o.summary.bytes, owners(&o.users), owners(&o.groups)
+    )
+}

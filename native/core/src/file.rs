@@ -1,0 +1,167 @@
+//! Reading one regular file. A large one goes from worker to worker like a baton: whoever holds it
+//! reads and finds the cuts of one part, hands it on, and only then hashes and compresses that part.
+
+use crate::error::{Error, Result};
+use crate::folder::{Folder, Saved};
+use crate::ingest::{Job, Task};
+use crate::page::{Entry, Hint, EXT_EXTENTS, FILE};
+use crate::posix::{self, Stat};
+use crate::scan::{base, describe, reason};
+use crate::worker::Worker;
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Bytes read at once.
+pub const PART: usize = 4 << 20;
+
+pub struct Large {
+    folder: Arc<Folder>,
+    index: usize,
+    fd: OwnedFd,
+    stat: Stat,
+    entry: Mutex<Entry>,
+    hint: Hint,
+    extents: Option<Vec<(u64, u64)>>,
+    length: u64,
+    paged: bool,
+    parts: Mutex<Vec<(usize, Vec<u8>)>>,
+    pending: AtomicUsize,
+}
+
+impl Large {
+    /// Reads the stream of the file's data at `offset`: its extents one after the other.
+    fn read(&self, out: &mut [u8], offset: u64) -> Result<usize> {
+        let Some(extents) = &self.extents else { return posix::read_at(self.fd.as_raw_fd(), out, offset) };
+        let (mut done, mut start) = (0, 0);
+        for (at, length) in extents {
+            let wanted = offset + done as u64;
+            if wanted < start + length && done < out.len() {
+                let skip = wanted - start;
+                let n = ((length - skip) as usize).min(out.len() - done);
+                let got = posix::read_at(self.fd.as_raw_fd(), &mut out[done..done + n], at + skip)?;
+                done += got;
+                if got < n {
+                    break;
+                }
+            }
+            start += length;
+        }
+        Ok(done)
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+pub fn save(job: &Job, worker: &mut Worker, folder: &Arc<Folder>, dir: &Arc<OwnedFd>, index: usize, name: &[u8], cname: &CStr, link: Option<u64>, hint: Hint) -> Result<()> {
+    match open(job, folder, dir, index, name, cname, link, hint) {
+        Ok(large) => {
+            folder.pending.fetch_add(1, Ordering::AcqRel);
+            part(job, worker, Arc::new(large), 0, 0)
+        }
+        Err(e) => {
+            job.trouble(folder.path(name), format!("not saved: {}", reason(&e)));
+            Ok(())
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn open(job: &Job, folder: &Arc<Folder>, dir: &Arc<OwnedFd>, index: usize, name: &[u8], cname: &CStr, link: Option<u64>, hint: Hint) -> Result<Large> {
+    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let fd = posix::open_at(dir.as_raw_fd(), cname, flags | libc::O_NOATIME, 0)
+        .or_else(|_| posix::open_at(dir.as_raw_fd(), cname, flags, 0))?;
+    let stat = posix::stat(fd.as_raw_fd(), c"")?;
+    if stat.format() != libc::S_IFREG {
+        return Err(Error::Source { op: "became another kind of file while it was read", path: name.to_vec(), errno: 0 });
+    }
+    let mut entry = base(job, name, &stat, FILE);
+    entry.link = link;
+    describe(job, folder, &mut entry, fd.as_raw_fd());
+    let sparse = stat.blocks * 512 < stat.size;
+    let extents = if sparse { posix::extents(fd.as_raw_fd(), stat.size) } else { None };
+    if let Some(list) = &extents {
+        let bytes = list.iter().flat_map(|(at, n)| [at.to_le_bytes(), n.to_le_bytes()]).flatten().collect();
+        entry.ext.insert(0, (EXT_EXTENTS, true, bytes));
+    }
+    let length = extents.as_ref().map_or(stat.size, |l| l.iter().map(|e| e.1).sum());
+    let mut large = Large {
+        folder: folder.clone(),
+        index,
+        fd,
+        stat,
+        entry: Mutex::new(entry),
+        hint,
+        extents,
+        length,
+        paged: false,
+        parts: Mutex::default(),
+        pending: AtomicUsize::new(1),
+    };
+    if length >= 64 << 10 {
+        let mut head = [0; 64];
+        let n = large.read(&mut head, 0)?;
+        large.paged = crate::cut::is_paged(&head[..n]);
+    }
+    Ok(large)
+}
+
+/// Reads, cuts and stores one part of a file; passes the baton before the slow half.
+pub fn part(job: &Job, worker: &mut Worker, large: Arc<Large>, offset: u64, number: usize) -> Result<()> {
+    let size = (large.length - offset).min(PART as u64) as usize;
+    let mut buffer = std::mem::take(&mut worker.buffer);
+    if buffer.len() < size {
+        buffer.resize(size, 0);
+    }
+    let outcome = large.read(&mut buffer[..size], offset);
+    let got = match &outcome {
+        Ok(n) => *n,
+        Err(e) => {
+            job.trouble(large.folder.path(&large.entry.lock().expect("no panic").name), reason(e));
+            0
+        }
+    };
+    let last = got < size || offset + got as u64 == large.length;
+    let lengths = worker.lengths(&buffer[..got], large.paged, last);
+    let taken: usize = lengths.iter().sum();
+    if !last {
+        large.pending.fetch_add(1, Ordering::AcqRel);
+        job.push(Task::Large(large.clone(), offset + taken as u64, number + 1));
+    }
+    let ids = worker.store(&buffer[..taken], &lengths);
+    worker.buffer = buffer;
+    large.parts.lock().expect("no panic").push((number, ids?));
+    job.progress.bytes.fetch_add(taken as u64, Ordering::Relaxed);
+    if got < size {
+        large.entry.lock().expect("no panic").size = offset + got as u64;
+    }
+    if large.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+        return close(job, worker, &large, outcome.is_err());
+    }
+    Ok(())
+}
+
+fn close(job: &Job, worker: &mut Worker, large: &Large, failed: bool) -> Result<()> {
+    let mut parts = std::mem::take(&mut *large.parts.lock().expect("no panic"));
+    parts.sort_unstable_by_key(|p| p.0);
+    let ids = parts.into_iter().flat_map(|p| p.1).collect();
+    let mut entry = large.entry.lock().expect("no panic").clone();
+    entry.content = worker.content(ids)?;
+    let now = posix::stat(large.fd.as_raw_fd(), c"");
+    let same = now.is_ok_and(|n| n.size == large.stat.size && n.mtime == large.stat.mtime && n.ctime == large.stat.ctime);
+    let mut hint = large.hint;
+    if !same || failed {
+        hint.inode = 0;
+        if !failed {
+            job.trouble(large.folder.path(&entry.name), "changed while it was read; saved as it was seen".into());
+        }
+    }
+    if entry.link.is_some() && same {
+        let key = (large.stat.filesystem, large.stat.inode);
+        job.links.lock().expect("no panic").insert(key, entry.clone());
+    }
+    if !failed {
+        large.folder.put(large.index, Saved { entry, hint, below: None });
+    }
+    job.done(worker, large.folder.clone())
+}

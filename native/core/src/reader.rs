@@ -1,0 +1,200 @@
+//! Chunks by id: found in the table, fetched, opened, and compared with their id, always.
+
+use crate::crypto::same;
+use crate::error::{Error, Result};
+use crate::index::{Place, Table};
+use crate::keyring::{Domain, Keyring};
+use crate::object::{hex, Header};
+use crate::pack::{expand, Id, PackKey, HEADER_TYPE};
+use crate::page::{Content, Entry, Hint, Page};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+pub const DATA: u8 = 0;
+pub const PAGE: u8 = 1;
+pub const LIST: u8 = 2;
+
+/// Gives ranges of packs. A local folder answers by path; other stores through TypeScript.
+pub trait Fetch: Send + Sync {
+    fn fetch(&self, pack: &str, offset: u64, length: usize) -> Result<Vec<u8>>;
+}
+
+/// Reads packs of a folder store: `root/packs/xx/name`.
+pub struct FolderFetch {
+    pub root: Vec<u8>,
+}
+
+impl Fetch for FolderFetch {
+    fn fetch(&self, pack: &str, offset: u64, length: usize) -> Result<Vec<u8>> {
+        use std::os::unix::{ffi::OsStrExt, fs::FileExt};
+        let path = std::path::Path::new(std::ffi::OsStr::from_bytes(&self.root)).join("packs").join(&pack[..2]).join(pack);
+        let file = std::fs::File::open(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::Missing(format!("pack {pack} is missing")),
+            _ => Error::Store(format!("pack {pack}: {e}")),
+        })?;
+        let mut out = vec![0; length];
+        match file.read_exact_at(&mut out, offset) {
+            Ok(()) => Ok(out),
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Err(Error::Damaged(format!("pack {pack} is cut short"))),
+            Err(e) => Err(Error::Store(format!("pack {pack}: {e}"))),
+        }
+    }
+}
+
+type Blocks = (HashMap<(u32, u32), Arc<Vec<u8>>>, VecDeque<(u32, u32)>, usize);
+
+pub struct Reader {
+    pub ring: Arc<Keyring>,
+    pub table: Arc<Table>,
+    pub domain: Arc<Domain>,
+    fetch: Arc<dyn Fetch>,
+    blocks: Mutex<Blocks>,
+    /// Chunks that exist only in memory: the pages of a dry run.
+    pub overlay: HashMap<Id, Vec<u8>>,
+}
+
+/// Plaintext bytes of opened blocks kept for the next chunk.
+const CACHE: usize = 32 << 20;
+
+impl Reader {
+    pub fn new(ring: Arc<Keyring>, table: Arc<Table>, fetch: Arc<dyn Fetch>) -> Result<Reader> {
+        let domain = ring.domain()?;
+        Ok(Reader { ring, table, domain, fetch, blocks: Mutex::default(), overlay: HashMap::new() })
+    }
+
+    pub fn id(&self, kind: u8, data: &[u8]) -> Id {
+        *blake3::keyed_hash(&self.domain.ids[kind as usize], data).as_bytes()
+    }
+
+    pub fn place(&self, id: &Id) -> Result<Place> {
+        self.table.place(id).ok_or_else(|| Error::Missing(format!("chunk {} is in no pack that exists", &hex(id)[..16])))
+    }
+
+    /// Opens one block whole. Its chunks are still to be compared with their ids.
+    pub fn block(&self, place: &Place) -> Result<Vec<u8>> {
+        let row = &self.table.packs[place.pack as usize];
+        let (name, b) = (row.name(), &place.block);
+        let mut sealed = self.fetch.fetch(&name, u64::from(b.offset), b.stored as usize)?;
+        let wrap = |e: Error| match e {
+            Error::Damaged(m) => Error::Damaged(format!("pack {name}: {m}")),
+            other => other,
+        };
+        let header = Header::new(HEADER_TYPE, &row.salt, &row.commitment);
+        let key = PackKey::find(&self.ring, &header).map_err(wrap)?;
+        let payload = key.open(u64::from(place.ordinal), b.offset as usize, &mut sealed).map_err(wrap)?;
+        let mut out = Vec::new();
+        expand(b.codec, b.plain as usize, payload, &mut out).map_err(wrap)?;
+        Ok(out)
+    }
+
+    /// Compares a chunk's bytes with its id.
+    pub fn verify(&self, kind: u8, id: &Id, data: &[u8]) -> Result<()> {
+        if !same(&self.id(kind, data), id) {
+            return Err(Error::Damaged(format!("chunk {} holds other bytes than its id says", &hex(id)[..16])));
+        }
+        Ok(())
+    }
+
+    fn cached(&self, place: &Place) -> Result<Arc<Vec<u8>>> {
+        let key = (place.pack, place.ordinal);
+        if let Some(found) = self.blocks.lock().expect("no panic").0.get(&key) {
+            return Ok(found.clone());
+        }
+        let block = Arc::new(self.block(place)?);
+        let mut cache = self.blocks.lock().expect("no panic");
+        if cache.0.insert(key, block.clone()).is_none() {
+            cache.1.push_back(key);
+            cache.2 += block.len();
+        }
+        while cache.2 > CACHE && cache.1.len() > 1 {
+            let old = cache.1.pop_front().expect("not empty");
+            cache.2 -= cache.0.remove(&old).map_or(0, |b| b.len());
+        }
+        Ok(block)
+    }
+
+    pub fn chunk(&self, kind: u8, id: &Id) -> Result<Vec<u8>> {
+        if let Some(data) = self.overlay.get(id) {
+            return Ok(data.clone());
+        }
+        let place = self.place(id)?;
+        let block = self.cached(&place)?;
+        let data = &block[place.offset as usize..(place.offset + place.length) as usize];
+        self.verify(kind, id, data)?;
+        Ok(data.to_vec())
+    }
+
+    pub fn page(&self, id: &Id) -> Result<Page> {
+        Page::decode(&self.chunk(PAGE, id)?)
+    }
+
+    /// The chunk ids of a file, its list pages resolved.
+    pub fn chunk_ids(&self, content: &Content) -> Result<Vec<Id>> {
+        let split = |b: &[u8]| b.chunks_exact(32).map(|c| c.try_into().expect("32 bytes")).collect::<Vec<Id>>();
+        match content {
+            Content::Ids(ids) => Ok(split(ids)),
+            Content::List(level, ids) => {
+                let mut ids = split(ids);
+                for _ in 0..*level {
+                    let mut below = Vec::new();
+                    for id in &ids {
+                        below.extend(split(&self.chunk(LIST, id)?));
+                    }
+                    ids = below;
+                }
+                Ok(ids)
+            }
+            _ => Ok(vec![]),
+        }
+    }
+
+    /// Visits a folder's entries in order, each with its hint when `hints` is given.
+    pub fn folder(&self, page: &Id, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+        match self.page(page)? {
+            Page::Leaf(entries) => entries.into_iter().try_for_each(visit),
+            Page::Node(children) => children.iter().try_for_each(|(_, id, _)| self.folder(id, visit)),
+            _ => Err(Error::Damaged("hints where a folder's page should be".into())),
+        }
+    }
+
+    /// All entries of a folder.
+    pub fn entries(&self, page: &Id) -> Result<Vec<Entry>> {
+        let mut out = Vec::new();
+        self.folder(page, &mut |e| {
+            out.push(e);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// All hints of a folder, in the order of its entries, and those of its folders.
+    pub fn hints(&self, page: &Id) -> Result<(Vec<Hint>, Vec<Id>)> {
+        match self.page(page)? {
+            Page::HintLeaf(hints, below) => Ok((hints, below)),
+            Page::HintNode(ids) => {
+                let (mut hints, mut below) = (vec![], vec![]);
+                for id in ids {
+                    let (h, b) = self.hints(&id)?;
+                    hints.extend(h);
+                    below.extend(b);
+                }
+                Ok((hints, below))
+            }
+            _ => Err(Error::Damaged("a folder's page where hints should be".into())),
+        }
+    }
+
+    /// The entry that a sequence of names leads to.
+    pub fn find(&self, root: &Id, path: &[Vec<u8>]) -> Result<Option<Entry>> {
+        let mut page = *root;
+        for (i, name) in path.iter().enumerate() {
+            let found = self.entries(&page)?.into_iter().find(|e| &e.name == name);
+            match found {
+                Some(entry) if i + 1 == path.len() => return Ok(Some(entry)),
+                Some(Entry { content: Content::Dir(id, _), .. }) => page = id,
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,198 @@
+//! One ingest worker: bytes become chunks, new chunks become blocks, blocks go to the sink.
+
+use crate::cut::{Cutter, MAXIMUM, PAGE as PAGE_BYTES};
+use crate::error::{Error, Result};
+use crate::index::Table;
+use crate::pack::Id;
+use crate::page::{Content, Page, INLINE_IDS};
+use crate::reader::{DATA, LIST, PAGE};
+use crate::sink::Sink;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Plaintext bytes gathered into one block before it is compressed and sealed.
+pub const BLOCK: usize = 1 << 20;
+/// Ids of one list page: between these, ending where an id's low bits are zero.
+const LIST_AVERAGE: u8 = 0xff;
+const LIST_MOST: usize = 2048;
+
+/// What all workers of one job share about chunks.
+pub struct Chunks {
+    pub sink: Arc<Sink>,
+    pub table: Arc<Table>,
+    ids: [[u8; 32]; 3],
+    pub cutter: Cutter,
+    claimed: Vec<Mutex<HashSet<Id>>>,
+    pub new_bytes: AtomicU64,
+    level: i32,
+    /// A dry run keeps pages here and stores nothing.
+    pub dry: Option<Mutex<HashMap<Id, Vec<u8>>>>,
+}
+
+impl Chunks {
+    pub fn new(sink: Arc<Sink>, table: Arc<Table>, level: i32, dry: bool) -> Result<Chunks> {
+        let domain = sink.ring.domain()?;
+        Ok(Chunks {
+            sink,
+            table,
+            ids: domain.ids,
+            cutter: Cutter::new(domain.cutter, &domain.cut_key),
+            claimed: (0..64).map(|_| Mutex::default()).collect(),
+            new_bytes: AtomicU64::new(0),
+            level,
+            dry: dry.then(Mutex::default),
+        })
+    }
+
+    pub fn id(&self, kind: u8, data: &[u8]) -> Id {
+        *blake3::keyed_hash(&self.ids[kind as usize], data).as_bytes()
+    }
+
+    /// True for the one caller that is to store this chunk.
+    fn claim(&self, id: &Id) -> bool {
+        !self.table.has(id) && self.claimed[usize::from(id[31] & 63)].lock().expect("no panic").insert(*id)
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    plain: Vec<u8>,
+    chunks: Vec<(Id, u32)>,
+}
+
+pub struct Worker {
+    pub chunks: Arc<Chunks>,
+    /// Compressible data, incompressible data, pages, lists.
+    builders: [Builder; 4],
+    zstd: zstd::bulk::Compressor<'static>,
+    probe: zstd::bulk::Compressor<'static>,
+    packed: Vec<u8>,
+    /// The read buffer, kept from file to file.
+    pub buffer: Vec<u8>,
+}
+
+impl Worker {
+    pub fn new(chunks: Arc<Chunks>) -> Result<Worker> {
+        let make = |level| zstd::bulk::Compressor::new(level).map_err(|e| Error::Invalid(format!("zstd: {e}")));
+        let (zstd, probe) = (make(chunks.level)?, make(-5)?);
+        Ok(Worker { chunks, builders: Default::default(), zstd, probe, packed: Vec::new(), buffer: Vec::new() })
+    }
+
+    /// Stores a chunk unless the repository has it; returns its id.
+    pub fn chunk(&mut self, kind: u8, data: &[u8]) -> Result<Id> {
+        let id = self.chunks.id(kind, data);
+        if !self.chunks.claim(&id) {
+            return Ok(id);
+        }
+        self.chunks.new_bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
+        if let Some(pages) = &self.chunks.dry {
+            if kind != DATA {
+                pages.lock().expect("no panic").insert(id, data.to_vec());
+            }
+            return Ok(id);
+        }
+        let which = match kind {
+            DATA => usize::from(self.is_dense(data)),
+            PAGE => 2,
+            _ => 3,
+        };
+        if self.builders[which].plain.len() + data.len() > BLOCK.max(data.len()) {
+            self.flush(which)?;
+        }
+        let builder = &mut self.builders[which];
+        builder.plain.extend_from_slice(data);
+        builder.chunks.push((id, data.len() as u32));
+        Ok(id)
+    }
+
+    /// Whether samples of the data do not compress.
+    fn is_dense(&mut self, data: &[u8]) -> bool {
+        if data.len() < 4096 {
+            return false;
+        }
+        let middle = (data.len() - 4096) / 2;
+        let mut out = [0u8; 4352];
+        match self.probe.compress_to_buffer(&data[middle..middle + 4096], &mut out[..]) {
+            Ok(n) => n > 3990,
+            Err(_) => true,
+        }
+    }
+
+    fn flush(&mut self, which: usize) -> Result<()> {
+        let builder = &mut self.builders[which];
+        if builder.chunks.is_empty() {
+            return Ok(());
+        }
+        let kind = [DATA, DATA, PAGE, LIST][which];
+        let mut codec = 0;
+        if which != 1 {
+            self.packed.clear();
+            self.packed.reserve(zstd::zstd_safe::compress_bound(builder.plain.len()));
+            let made = self.zstd.compress_to_buffer(&builder.plain, &mut self.packed);
+            let n = made.map_err(|e| Error::Invalid(format!("zstd: {e}")))?;
+            codec = u8::from(n + n / 64 < builder.plain.len());
+        }
+        let payload = if codec == 1 { &self.packed } else { &builder.plain };
+        self.chunks.sink.add(kind, codec, &builder.plain, payload, &builder.chunks)?;
+        builder.plain.clear();
+        builder.chunks.clear();
+        self.chunks.sink.index(false)
+    }
+
+    pub fn finish(&mut self) -> Result<()> {
+        (0..4).try_for_each(|which| self.flush(which))
+    }
+
+    pub fn page(&mut self, page: &Page) -> Result<Id> {
+        self.chunk(PAGE, &page.encode())
+    }
+
+    /// Lengths of the chunks of `data`. Unless `last`, a tail that may still grow is left out.
+    pub fn lengths(&self, data: &[u8], paged: bool, last: bool) -> Vec<usize> {
+        let mut out = Vec::new();
+        let mut rest = data;
+        let need = if paged { PAGE_BYTES } else { MAXIMUM };
+        while !rest.is_empty() && (last || rest.len() >= need) {
+            let n = if paged { rest.len().min(PAGE_BYTES) } else { self.chunks.cutter.next(rest) };
+            out.push(n);
+            rest = &rest[n..];
+        }
+        out
+    }
+
+    /// Stores the chunks of `data` that `lengths` gave; returns their ids.
+    pub fn store(&mut self, mut data: &[u8], lengths: &[usize]) -> Result<Vec<u8>> {
+        let mut ids = Vec::with_capacity(lengths.len() * 32);
+        for n in lengths {
+            let (part, rest) = data.split_at(*n);
+            ids.extend_from_slice(&self.chunk(DATA, part)?);
+            data = rest;
+        }
+        Ok(ids)
+    }
+
+    /// Ids of a file become its content: inline when few, list pages when many.
+    pub fn content(&mut self, mut ids: Vec<u8>) -> Result<Content> {
+        let mut level = 0;
+        while ids.len() > INLINE_IDS * 32 {
+            let mut above = Vec::new();
+            let mut start = 0;
+            for end in (32..=ids.len()).step_by(32) {
+                let n = (end - start) / 32;
+                if (n >= 16 && ids[end - 1] & LIST_AVERAGE == 0) || n == LIST_MOST || end == ids.len() {
+                    let id = self.chunk(LIST, &ids[start..end])?;
+                    above.extend_from_slice(&id);
+                    start = end;
+                }
+            }
+            ids = above;
+            level += 1;
+        }
+        Ok(match (level, ids.is_empty()) {
+            (0, true) => Content::None,
+            (0, false) => Content::Ids(ids),
+            _ => Content::List(level, ids),
+        })
+    }
+}

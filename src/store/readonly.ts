@@ -1,0 +1,18 @@
+/** A store that refuses every change. */
+import { Failure } from "../base/failure.ts";
+import type { Store } from "./store.ts";
+
+export function readonly(inner: Store): Store {
+  const refuse = async (name: string): Promise<never> => {
+    throw new Failure("read_only", `${name}: the repository was opened read-only`);
+  };
+  return {
+    description: inner.description,
+    folder: inner.folder,
+    put: refuse,
+    get: (name, range, signal) => inner.get(name, range, signal),
+    list: (prefix, signal) => inner.list(prefix, signal),
+    remove: refuse,
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * A place that keeps immutable named objects and understands none of them.
+ *
+ * Every implementation promises, and `test/contract/store.ts` checks:
+ * - `put` returns only when the object is durable, and never replaces an existing name;
+ * - an object is seen whole or not at all, by `get` and by `list`, also after a crash;
+ * - `get` and `list` see every object whose `put` has returned;
+ * - nothing but `remove` ever takes an object away.
+ */
+
+/** Proof that an object survived its put; a snapshot can be built from nothing less. */
+export type DurableToken = { readonly durable: string };
+
+/** Made only by the deletion protocol. */
+declare const deletion: unique symbol;
+export type DeletionProof = { readonly [deletion]: true };
+
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface Listed {
+  readonly name: string;
+  readonly length: number;
+}
+
+export interface Store extends AsyncDisposable {
+  /** For messages: a path or URL without secrets. */
+  readonly description: string;
+  put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<DurableToken>;
+  /** The whole object, or exactly the range; fails with `object_missing`, or `damaged` when shorter. */
+  get(name: string, range?: Range, signal?: AbortSignal): Promise<Buffer>;
+  /** Every object below a folder such as `packs/`, in no order. */
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<Listed>;
+  remove(name: string, proof: DeletionProof): Promise<void>;
+  /** A folder that the native core may read packs from; null where there is none. */
+  readonly folder: string | null;
+}

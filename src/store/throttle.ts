@@ -1,0 +1,42 @@
+/** Keeps a store's traffic below so many bytes a second, up and down apart. */
+import type { Runtime } from "../base/runtime.ts";
+import type { Store } from "./store.ts";
+
+export interface Rates {
+  /** Bytes a second; absent means unbounded. */
+  readonly up?: number;
+  readonly down?: number;
+}
+
+export function throttle(inner: Store, runtime: Runtime, rates: Rates): Store {
+  const up = bucket(runtime, rates.up);
+  const down = bucket(runtime, rates.down);
+  return {
+    description: inner.description,
+    // The core would read packs past this decorator.
+    folder: rates.down === undefined ? inner.folder : null,
+    async put(name, bytes, signal) {
+      await up(bytes.length);
+      return inner.put(name, bytes, signal);
+    },
+    async get(name, range, signal) {
+      const bytes = await inner.get(name, range, signal);
+      await down(bytes.length);
+      return bytes;
+    },
+    list: (prefix, signal) => inner.list(prefix, signal),
+    remove: (name, proof) => inner.remove(name, proof),
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  };
+}
+
+/** Waits until `bytes` more fit below the rate. */
+function bucket(runtime: Runtime, rate: number | undefined): (bytes: number) => Promise<void> {
+  let freeAt = 0;
+  return async (bytes) => {
+    if (rate === undefined) return;
+    const now = runtime.clock.now();
+    freeAt = Math.max(freeAt, now) + (bytes * 1000) / rate;
+    if (freeAt > now) await runtime.clock.sleep(freeAt - now);
+  };
+}
