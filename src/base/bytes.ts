@@ -18,6 +18,6 @@ export function pathFields(path: Buffer): { path: string; pathBase64?: string } 
 /** A path for a terminal: control characters never reach it. */
 export function shown(path: Buffer | string): string {
   const text = typeof path === "string" ? path : path.toString("utf8");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  const hidden = (c: string) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  return text.replace(/\p{Cc}/gu, hidden);
 }

@@ -10,7 +10,12 @@ export type HoldallEvent =
       readonly totalFiles?: number;
       readonly totalBytes?: number;
     }
-  | { readonly event: "trouble"; readonly path: string; readonly pathBase64?: string; readonly message: string }
+  | {
+      readonly event: "trouble";
+      readonly path: string;
+      readonly pathBase64?: string;
+      readonly message: string;
+    }
   | { readonly event: "warning"; readonly message: string }
   | {
       readonly event: "snapshot";

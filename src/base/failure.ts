@@ -59,7 +59,7 @@ function isCode(text: string): text is FailureCode {
 export function toFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const [, code, rest] = /^(\w+): ([^]*)$/.exec(message) ?? [];
+  const [, code, rest] = /^(\w+): (.*)$/s.exec(message) ?? [];
   if (code === "source") return new Failure("permission", rest ?? message, thrown);
   if (code !== undefined && isCode(code)) {
     if (rest?.includes("format version")) return new Failure("newer_format", rest, thrown);

@@ -1,5 +1,9 @@
 /** Maps with at most `limit` calls under way; results in the order of the items. */
-export async function mapBounded<T, R>(items: readonly T[], limit: number, act: (item: T) => Promise<R>): Promise<R[]> {
+export async function mapBounded<T, R>(
+  items: readonly T[],
+  limit: number,
+  act: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = new Array(items.length);
   const queue = items.entries();
   const lane = async () => {

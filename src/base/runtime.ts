@@ -16,7 +16,9 @@ export interface Runtime {
 }
 
 /** The real world. */
-export function systemRuntime(options: { signal?: AbortSignal; emit?: (event: HoldallEvent) => void } = {}): Runtime {
+export function systemRuntime(
+  options: { signal?: AbortSignal; emit?: (event: HoldallEvent) => void } = {},
+): Runtime {
   const signal = options.signal ?? new AbortController().signal;
   return {
     signal,

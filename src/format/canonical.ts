@@ -16,9 +16,12 @@ export function encode(value: Value): Buffer {
 /** msgpackr writes numbers above 32 bits as floats, and every bigint in 64 bits. */
 function prepare(value: Value): Value {
   if (Array.isArray(value)) return value.map(prepare);
-  if (typeof value === "number" && !Number.isSafeInteger(value)) throw new Failure("internal", `${value} is no integer`);
-  if (typeof value === "number" && (value > 0xffffffff || value < -0x80000000)) return BigInt(value);
-  if (typeof value === "bigint" && value <= 0xffffffffn && value >= -0x80000000n) return Number(value);
+  if (typeof value === "number" && !Number.isSafeInteger(value))
+    throw new Failure("internal", `${value} is no integer`);
+  if (typeof value === "number" && (value > 0xffffffff || value < -0x80000000))
+    return BigInt(value);
+  if (typeof value === "bigint" && value <= 0xffffffffn && value >= -0x80000000n)
+    return Number(value);
   return value;
 }
 

@@ -24,10 +24,20 @@ export function decodeConfig(bytes: Buffer): Config {
   const f = Fields.of(bytes, "config", 7);
   const version = f.int();
   if (version !== 1) throw new Failure("newer_format", `config has format version ${version}`);
-  const config = { lineage: f.bytes(16), replica: f.bytes(16), generation: f.int(), created: f.int() };
-  const unknown = f.list().flatMap((flags) => (flags as string[]).filter((flag) => !KNOWN.includes(flag)));
+  const config = {
+    lineage: f.bytes(16),
+    replica: f.bytes(16),
+    generation: f.int(),
+    created: f.int(),
+  };
+  const unknown = f
+    .list()
+    .flatMap((flags) => (flags as string[]).filter((flag) => !KNOWN.includes(flag)));
   if (unknown.length > 0) {
-    throw new Failure("newer_format", `repository needs features this holdall does not know: ${unknown.join(", ")}`);
+    throw new Failure(
+      "newer_format",
+      `repository needs features this holdall does not know: ${unknown.join(", ")}`,
+    );
   }
   f.extensions();
   return config;

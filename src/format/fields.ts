@@ -36,7 +36,10 @@ export class Fields {
   bytes(length?: number): Buffer {
     const value = this.next("bytes", (v): v is Buffer => Buffer.isBuffer(v));
     if (length !== undefined && value.length !== length) {
-      throw new Failure("damaged", `${this.what}: field ${this.at} has ${value.length} bytes, not ${length}`);
+      throw new Failure(
+        "damaged",
+        `${this.what}: field ${this.at} has ${value.length} bytes, not ${length}`,
+      );
     }
     return value;
   }
@@ -53,7 +56,10 @@ export class Fields {
       const extension = Fields.of(item, `${this.what} extension`, 3);
       const id = extension.int();
       if (extension.int() === 1) {
-        throw new Failure("newer_format", `${this.what} needs extension ${id}, which this holdall does not know`);
+        throw new Failure(
+          "newer_format",
+          `${this.what} needs extension ${id}, which this holdall does not know`,
+        );
       }
     }
   }

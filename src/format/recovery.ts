@@ -29,7 +29,10 @@ export function readRecoveryKey(text: string): Buffer {
   const bytes = Buffer.from(bits.toString(16).padStart(70, "0"), "hex");
   const key = bytes.subarray(0, 32);
   if (!checksum(key).equals(bytes.subarray(32))) {
-    throw new Failure("wrong_secret", "the recovery key has a typing error: its checksum does not fit");
+    throw new Failure(
+      "wrong_secret",
+      "the recovery key has a typing error: its checksum does not fit",
+    );
   }
   return key;
 }

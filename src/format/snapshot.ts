@@ -42,7 +42,9 @@ export interface Unit {
 }
 
 export function encodeSection(s: Section): Buffer {
-  const units = s.units.map((u): Value => [u.id, u.engine, u.root, u.hints, u.entries, u.files, u.bytes, []]);
+  const units = s.units.map(
+    (u): Value => [u.id, u.engine, u.root, u.hints, u.entries, u.files, u.bytes, []],
+  );
   return encode([s.context, s.paths, s.tags, units, s.users, s.groups, s.troubles, []]);
 }
 
@@ -85,15 +87,30 @@ function decodeUnit(value: Value): Unit {
 }
 
 /** `sealSection` turns a section's bytes into the nested sealed object and its name. */
-export function encodeSnapshot(s: Snapshot, sealSection: (bytes: Buffer) => { name: string; bytes: Buffer }): Buffer {
+export function encodeSnapshot(
+  s: Snapshot,
+  sealSection: (bytes: Buffer) => { name: string; bytes: Buffer },
+): Buffer {
   const sealed = sealSection(encodeSection(s.section));
   return encode([
-    s.id, s.host, s.time, s.writer, s.sequence, s.heads, s.claim, s.parent, s.tool,
-    [[sealed.name, sealed.bytes]], [],
+    s.id,
+    s.host,
+    s.time,
+    s.writer,
+    s.sequence,
+    s.heads,
+    s.claim,
+    s.parent,
+    s.tool,
+    [[sealed.name, sealed.bytes]],
+    [],
   ]);
 }
 
-export function decodeSnapshot(bytes: Buffer, openSection: (name: string, bytes: Buffer) => Buffer): Snapshot {
+export function decodeSnapshot(
+  bytes: Buffer,
+  openSection: (name: string, bytes: Buffer) => Buffer,
+): Snapshot {
   const f = Fields.of(bytes, "snapshot", 11);
   const head = {
     id: f.bytes(16),
@@ -116,4 +133,12 @@ export function decodeSnapshot(bytes: Buffer, openSection: (name: string, bytes:
   return { ...head, section };
 }
 
-const EMPTY: Section = { context: "", paths: [], tags: [], units: [], users: [], groups: [], troubles: [] };
+const EMPTY: Section = {
+  context: "",
+  paths: [],
+  tags: [],
+  units: [],
+  users: [],
+  groups: [],
+  troubles: [],
+};

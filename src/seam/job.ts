@@ -1,6 +1,13 @@
 /** Runs one native job: its puts and gets go to the store, its rows and troubles to the caller. */
 import { Failure, toFailure } from "../base/failure.ts";
-import { type Index, type Job, type JobEvent, type JobSpec, type Keyring, native } from "./native.ts";
+import {
+  type Index,
+  type Job,
+  type JobEvent,
+  type JobSpec,
+  type Keyring,
+  native,
+} from "./native.ts";
 
 export interface JobStore {
   put(kind: "pack" | "index", name: string, bytes: Buffer): Promise<unknown>;
@@ -17,7 +24,14 @@ export interface JobWatch {
 const TICK = 250;
 
 /** Resolves with the job's result when everything it put is durable. */
-export function runJob<T>(keyring: Keyring, index: Index, spec: JobSpec, store: JobStore, watch: JobWatch, signal: AbortSignal): Promise<T> {
+export function runJob<T>(
+  keyring: Keyring,
+  index: Index,
+  spec: JobSpec,
+  store: JobStore,
+  watch: JobWatch,
+  signal: AbortSignal,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     let failure: Failure | undefined;
     const said = (error: unknown): string => {
@@ -44,10 +58,17 @@ export function runJob<T>(keyring: Keyring, index: Index, spec: JobSpec, store: 
         signal.removeEventListener("abort", cancel);
         watch.progress?.(job.progress());
         if (result !== undefined) resolve(JSON.parse(result) as T);
-        else reject(signal.aborted ? new Failure("interrupted", "interrupted") : (failure ?? toFailure(error)));
+        else
+          reject(
+            signal.aborted
+              ? new Failure("interrupted", "interrupted")
+              : (failure ?? toFailure(error)),
+          );
       },
     };
-    const job: Job = native.start(keyring, index, spec, (event) => (act[event.event] as (e: JobEvent) => void)(event));
+    const job: Job = native.start(keyring, index, spec, (event) =>
+      (act[event.event] as (e: JobEvent) => void)(event),
+    );
     const cancel = () => job.cancel();
     signal.addEventListener("abort", cancel);
     if (signal.aborted) cancel();

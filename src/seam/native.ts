@@ -38,7 +38,17 @@ export interface Index {
 
 /** What a job works on; see `JobSpec` in the addon. Ids are 32 bytes, paths are bytes. */
 export interface JobSpec {
-  verb: "backup" | "stream" | "compare" | "restore" | "list" | "diff" | "cat" | "dump" | "check" | "scrub";
+  verb:
+    | "backup"
+    | "stream"
+    | "compare"
+    | "restore"
+    | "list"
+    | "diff"
+    | "cat"
+    | "dump"
+    | "check"
+    | "scrub";
   folder?: Buffer;
   workers: number;
   paths?: Buffer[];
@@ -98,7 +108,11 @@ function load(): Native {
   try {
     return createRequire(import.meta.url)(platform) as Native;
   } catch (error) {
-    throw new Failure("internal", `the native core ${platform} does not load: ${(error as Error).message.split("\n")[0]}`, error);
+    throw new Failure(
+      "internal",
+      `the native core ${platform} does not load: ${(error as Error).message.split("\n")[0]}`,
+      error,
+    );
   }
 }
 

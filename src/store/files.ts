@@ -22,7 +22,10 @@ export interface Files {
   length(path: string): Promise<number>;
 }
 
-const CODES: Record<string, "disk_full" | "permission" | "read_only" | "object_exists" | "object_missing"> = {
+const CODES: Record<
+  string,
+  "disk_full" | "permission" | "read_only" | "object_exists" | "object_missing"
+> = {
   ENOSPC: "disk_full",
   EDQUOT: "disk_full",
   EACCES: "permission",
@@ -44,7 +47,8 @@ export const systemFiles: Files = {
   async open(path, flags) {
     const handle = await fs.open(path, flags, 0o600);
     return {
-      write: async (bytes, offset) => (await handle.write(bytes, 0, bytes.length, offset)).bytesWritten,
+      write: async (bytes, offset) =>
+        (await handle.write(bytes, 0, bytes.length, offset)).bytesWritten,
       read: async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead,
       size: async () => (await handle.stat()).size,
       sync: () => handle.sync(),

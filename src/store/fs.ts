@@ -7,9 +7,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
-import { mapBounded } from "../base/map_bounded.ts";
 import { Failure } from "../base/failure.ts";
-import { fileFailure, systemFiles, type Files } from "./files.ts";
+import { mapBounded } from "../base/map_bounded.ts";
+import { type Files, fileFailure, systemFiles } from "./files.ts";
 import type { DurableToken, Listed, Range, Store } from "./store.ts";
 
 /** Temporary names begin with a dot, which no object's name does. */
@@ -32,7 +32,13 @@ export function openFolderStore(root: string, files: Files = systemFiles): Store
   };
 }
 
-async function put(files: Files, root: string, name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<DurableToken> {
+async function put(
+  files: Files,
+  root: string,
+  name: string,
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+): Promise<DurableToken> {
   const path = join(root, name);
   const temporary = join(dirname(path), TEMPORARY + randomBytes(12).toString("hex"));
   let made = false;
@@ -57,7 +63,11 @@ async function put(files: Files, root: string, name: string, bytes: Uint8Array, 
   }
 }
 
-async function writeAll(file: { write(b: Uint8Array, o: number): Promise<number> }, bytes: Uint8Array, signal?: AbortSignal) {
+async function writeAll(
+  file: { write(b: Uint8Array, o: number): Promise<number> },
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+) {
   let done = 0;
   while (done < bytes.length) {
     signal?.throwIfAborted();

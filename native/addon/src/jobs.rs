@@ -8,7 +8,7 @@ use holdall_core::ingest::{self, Job as Ingest, Outcome};
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::list::{self, Rows};
 use holdall_core::object::hex;
-use holdall_core::page::{Content, Entry, DIR};
+use holdall_core::page::{Content, Entry, DIR, EXT_PARTIAL};
 use holdall_core::reader::{Fetch, FolderFetch, Reader};
 use holdall_core::restore::{self, Restore};
 use holdall_core::sink::Sink;
@@ -306,7 +306,12 @@ impl Run {
         let (page, entry) = self.selected(&reader)?;
         let plan = restore::Spec { target: self.spec.target.clone(), delete: self.spec.flags[4], dry: self.spec.flags[2], workers: self.spec.workers };
         let mut job = Restore::new(reader, plan, self.counts.clone());
-        let done = job.run(page, entry);
+        // The root lists only the beginnings of the saved paths, unless `/` itself was saved.
+        let partial = match &entry {
+            Some(entry) => entry.ext(EXT_PARTIAL).is_some(),
+            None => !self.spec.paths.iter().any(Vec::is_empty),
+        };
+        let done = job.run(page, partial, entry);
         for (path, message) in std::mem::take(&mut *job.troubles.lock().expect("no panic")) {
             self.trouble(path, message);
         }

@@ -76,8 +76,9 @@ impl Restore {
         }
     }
 
-    /// Restores the folder whose pages begin at `page`, or one entry, into the target.
-    pub fn run(&mut self, page: Option<Id>, single: Option<Entry>) -> Result<()> {
+    /// Restores the folder whose pages begin at `page`, or one entry, into the target. A `partial`
+    /// folder never loses what the snapshot does not list.
+    pub fn run(&mut self, page: Option<Id>, partial: bool, single: Option<Entry>) -> Result<()> {
         posix::raise_handle_limit();
         let mut root = Folder::new(None, self.spec.target.clone());
         let handle = posix::open_at(libc::AT_FDCWD, &posix::name(&self.spec.target)?, libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
@@ -85,7 +86,7 @@ impl Restore {
         let root = Arc::new(root);
         let mut stack = Vec::new();
         match (page, single) {
-            (Some(page), _) => stack.push((root, page, false)),
+            (Some(page), _) => stack.push((root, page, partial)),
             (None, Some(entry)) => {
                 let fd = root.open()?;
                 self.entry(&root, fd.as_raw_fd(), entry, &mut stack)?;

@@ -1,0 +1,110 @@
+/** `holdall backup` */
+import { hostname } from "node:os";
+import { type BackupOptions, type BackupResult, backup, Failure, hex } from "../index.ts";
+import { absolute } from "./paths.ts";
+import { duration, size } from "./progress.ts";
+import { Session } from "./session.ts";
+import type { Flags } from "./settings.ts";
+
+interface BackupFlags extends Flags {
+  exclude?: string[];
+  ignoreFile?: string;
+  excludeCaches?: boolean;
+  oneFileSystem?: boolean;
+  tag?: string[];
+  stdin?: string;
+  command?: string;
+  dryRun?: boolean;
+  force?: boolean;
+  host?: string;
+  level?: string;
+  memory?: string;
+}
+
+const SLOT_MIB = 16;
+
+function integer(text: string, what: string, least: number, most: number): number {
+  const n = Number(text);
+  if (!Number.isInteger(n) || n < least || n > most) {
+    throw new Failure("usage", `${what} ${text} is no whole number from ${least} to ${most}`);
+  }
+  return n;
+}
+
+function options(
+  flags: BackupFlags,
+  operands: string[],
+  command: string[],
+  workers: number,
+): BackupOptions {
+  const name = flags.stdin ?? flags.command;
+  if (name !== undefined && (name === "" || name.includes("/") || name === "." || name === "..")) {
+    throw new Failure("usage", `${name}: the name of a stream is one file name`);
+  }
+  if (name === undefined && operands.length === 0)
+    throw new Failure("usage", "nothing to back up: give at least one path");
+  if (name !== undefined && operands.length > 0)
+    throw new Failure("usage", "a stream and paths do not go together");
+  if (flags.command !== undefined && command.length === 0)
+    throw new Failure("usage", "--command needs a command after --");
+  return {
+    paths: operands.map(absolute),
+    host: flags.host ?? hostname(),
+    tags: flags.tag ?? [],
+    exclude: flags.exclude ?? [],
+    ...(flags.ignoreFile === undefined ? {} : { ignoreFile: flags.ignoreFile }),
+    excludeCaches: flags.excludeCaches ?? false,
+    oneFileSystem: flags.oneFileSystem ?? false,
+    dryRun: flags.dryRun ?? false,
+    force: flags.force ?? false,
+    ...(name === undefined ? {} : { stream: { name, command } }),
+    level: integer(flags.level ?? "3", "--level", -7, 19),
+    slots: Math.floor(integer(flags.memory ?? "64", "--memory", 48, 65536) / SLOT_MIB),
+    workers,
+    tool: "holdall 0.1.0",
+  };
+}
+
+export async function run(
+  flags: BackupFlags,
+  operands: string[],
+  command: string[],
+): Promise<number> {
+  const session = new Session(flags);
+  const plan = options(flags, operands, command, session.workers);
+  const started = performance.now();
+  await using repository = await session.open();
+  const result = await backup(session.runtime, repository, plan);
+  session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
+  return result.troubles > 0 ? 3 : 0;
+}
+
+function json({ snapshot, newBytes, storedBytes, troubles }: BackupResult, plan: BackupOptions) {
+  const [unit] = snapshot.section.units;
+  return {
+    event: "snapshot",
+    id: plan.dryRun ? null : hex(snapshot.id),
+    parent: snapshot.parent && hex(snapshot.parent),
+    files: unit?.files ?? 0,
+    bytes: unit?.bytes ?? 0,
+    newBytes,
+    storedBytes,
+    troubles,
+    dryRun: plan.dryRun ?? false,
+  };
+}
+
+function text(
+  { snapshot, newBytes, storedBytes, troubles }: BackupResult,
+  plan: BackupOptions,
+  seconds: number,
+): string {
+  const [unit] = snapshot.section.units;
+  const counted = `${unit?.files ?? 0} files, ${size(unit?.bytes ?? 0)}; ${size(newBytes)} new, ${size(storedBytes)} stored; ${duration(seconds)}`;
+  const head = plan.dryRun
+    ? "dry run: nothing was stored"
+    : `snapshot ${hex(snapshot.id).slice(0, 8)} saved`;
+  const trouble =
+    troubles > 0 ? `\n${troubles} paths could not be saved as they are; see above` : "";
+  return `${head}: ${counted}${trouble}`;
+}

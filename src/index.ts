@@ -1,0 +1,23 @@
+/** The public library: everything the command line does, it does through this. */
+export { hex, pathFields, shown } from "./base/bytes.ts";
+export type { HoldallEvent } from "./base/event.ts";
+export { Failure, type FailureCode, toFailure } from "./base/failure.ts";
+export { type Runtime, systemRuntime } from "./base/runtime.ts";
+export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
+export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
+export { openRepository, type Readable, type Repository } from "./repo/repository.ts";
+export type { Secret } from "./repo/secret.ts";
+export { selectSnapshot, splitPath } from "./repo/select.ts";
+export { openMemoryStore } from "./store/memory.ts";
+export { openStore } from "./store/open.ts";
+export { readonly } from "./store/readonly.ts";
+export { retry } from "./store/retry.ts";
+export type { DeletionProof, DurableToken, Listed, Range, Store } from "./store/store.ts";
+export { type Rates, throttle } from "./store/throttle.ts";
+export { type BackupOptions, type BackupResult, backup } from "./verbs/backup.ts";
+export { type CheckOptions, type CheckResult, check } from "./verbs/check.ts";
+export { type InitResult, init } from "./verbs/init.ts";
+export { addKey, drill, listKeys, type SlotRow } from "./verbs/key.ts";
+export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
+export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
+export { type Stats, stats } from "./verbs/stats.ts";

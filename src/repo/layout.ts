@@ -1,0 +1,34 @@
+/** The only file that spells object names. */
+import { Failure } from "../base/failure.ts";
+
+export const FOLDERS = {
+  slot: "slots/",
+  config: "config/",
+  key: "keys/",
+  pack: "packs/",
+  index: "index/",
+  snapshot: "snapshots/",
+  claim: "claims/",
+} as const;
+
+export type Kind = keyof typeof FOLDERS;
+
+/** Where an object of this kind and bare name lies. */
+export function objectPath(kind: Kind, name: string): string {
+  return kind === "pack" ? `${FOLDERS.pack}${name.slice(0, 2)}/${name}` : FOLDERS[kind] + name;
+}
+
+const NAME = /^[0-9a-f]{64}-[0-9a-f]{32}$/;
+
+/** The bare name of a stored object; null for what is no object. */
+export function bareName(path: string): string | null {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return NAME.test(name) ? name : null;
+}
+
+/** Refuses an object whose bytes are not what its name says. */
+export function checkName(hash: string, path: string): void {
+  if (!path.slice(path.lastIndexOf("/") + 1).startsWith(hash)) {
+    throw new Failure("damaged", `${path} does not hold the bytes its name says`);
+  }
+}

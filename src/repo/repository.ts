@@ -1,0 +1,204 @@
+/**
+ * A store opened with a key; the only thing that knows object names and sealing.
+ *
+ * Invariants: an object is read only when its bytes are what its name says; one damaged object never
+ * stops what does not need it; nothing here removes or replaces an object.
+ */
+import { Failure, toFailure } from "../base/failure.ts";
+import { mapBounded } from "../base/map_bounded.ts";
+import type { Runtime } from "../base/runtime.ts";
+import { type Config, decodeConfig } from "../format/config.ts";
+import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
+import { type JobWatch, runJob } from "../seam/job.ts";
+import { type Index, type JobSpec, type Keyring, native, type Sealed } from "../seam/native.ts";
+import type { DurableToken, Listed, Store } from "../store/store.ts";
+import { bareName, checkName, FOLDERS, type Kind, objectPath } from "./layout.ts";
+import type { Secret } from "./secret.ts";
+
+const FETCHES = 8;
+
+export interface Readable {
+  readonly snapshots: Snapshot[];
+  /** Records that cannot be read, with the reason. */
+  readonly unreadable: { name: string; reason: string }[];
+}
+
+export class Repository implements AsyncDisposable {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly config: Config;
+  private readonly runtime: Runtime;
+
+  constructor(store: Store, keyring: Keyring, config: Config, runtime: Runtime) {
+    this.store = store;
+    this.keyring = keyring;
+    this.config = config;
+    this.runtime = runtime;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store[Symbol.asyncDispose]();
+  }
+
+  /** Seals and stores a record; resolves when it is durable. */
+  async put(folder: Kind, type: string, content: Buffer): Promise<DurableToken> {
+    return this.putSealed(folder, this.keyring.seal(type, content));
+  }
+
+  putSealed(kind: Kind, sealed: Sealed): Promise<DurableToken> {
+    return this.store.put(objectPath(kind, sealed.name), sealed.bytes, this.runtime.signal);
+  }
+
+  list(kind: Kind): Promise<Listed[]> {
+    return listAll(this.store, kind);
+  }
+
+  /** A stored object, compared with its name. */
+  async get(path: string): Promise<Buffer> {
+    return getChecked(this.store, path);
+  }
+
+  /** All snapshots, oldest first, and what could not be read of them. */
+  async snapshots(): Promise<Readable> {
+    const listed = await this.list("snapshot");
+    const unreadable: Readable["unreadable"] = [];
+    const found = await mapBounded(listed, FETCHES, async ({ name: path }) => {
+      try {
+        const name = bareName(path) ?? "";
+        const content = this.keyring.open("snapshot", name, await this.get(path));
+        return decodeSnapshot(content, (n, bytes) => this.keyring.open("section", n, bytes));
+      } catch (error) {
+        unreadable.push({ name: path, reason: toFailure(error).message });
+        return null;
+      }
+    });
+    const snapshots = found.filter((s) => s !== null);
+    snapshots.sort(
+      (a, b) => a.time - b.time || a.sequence - b.sequence || Buffer.compare(a.id, b.id),
+    );
+    return { snapshots, unreadable };
+  }
+
+  /**
+   * Where every chunk is. Packs are listed after the runs were, so a run never names a pack that the
+   * listing should have had but was made too early to have.
+   */
+  async index(): Promise<{
+    index: Index;
+    packs: Listed[];
+    damaged: { name: string; reason: string }[];
+  }> {
+    const runs = await this.list("index");
+    const packs = await this.list("pack");
+    const index = new native.Index(
+      packs.map((p) => bareName(p.name) ?? ""),
+      packs.map((p) => p.length),
+    );
+    const damaged: { name: string; reason: string }[] = [];
+    await mapBounded(runs, FETCHES, async ({ name: path }) => {
+      try {
+        index.add(this.keyring, bareName(path) ?? "", await this.get(path));
+      } catch (error) {
+        damaged.push({ name: path, reason: toFailure(error).message });
+      }
+    });
+    return { index, packs, damaged };
+  }
+
+  /** Runs a native job against this repository. */
+  run<T>(index: Index, spec: JobSpec, watch: JobWatch = {}): Promise<T> {
+    const folder = this.store.folder;
+    const full = folder === null ? spec : { ...spec, folder: Buffer.from(folder) };
+    const store = {
+      put: (kind: "pack" | "index", name: string, bytes: Buffer) =>
+        this.store.put(objectPath(kind, name), bytes, this.runtime.signal),
+      fetch: (pack: string, offset: number, length: number) =>
+        this.store.get(objectPath("pack", pack), { offset, length }, this.runtime.signal),
+    };
+    return runJob<T>(this.keyring, index, full, store, watch, this.runtime.signal);
+  }
+}
+
+async function listAll(store: Store, kind: Kind): Promise<Listed[]> {
+  const found: Listed[] = [];
+  for await (const object of store.list(FOLDERS[kind])) {
+    if (bareName(object.name) !== null) found.push(object);
+  }
+  return found;
+}
+
+async function getChecked(store: Store, path: string): Promise<Buffer> {
+  const bytes = await store.get(path);
+  checkName(native.contentHash(bytes), path);
+  return bytes;
+}
+
+/** Finds the slot that the secret opens, then takes in every other key. */
+export async function openRepository(
+  store: Store,
+  secret: Secret,
+  runtime: Runtime,
+): Promise<Repository> {
+  const keyring = await unlock(store, secret, runtime);
+  const configs = await listAll(store, "config");
+  const readable: Config[] = [];
+  let broken: Failure | undefined;
+  for (const { name: path } of configs) {
+    try {
+      const bytes = await getChecked(store, path);
+      readable.push(decodeConfig(keyring.open("config", bareName(path) ?? "", bytes)));
+    } catch (error) {
+      broken = toFailure(error);
+    }
+  }
+  readable.sort((a, b) => b.generation - a.generation);
+  const [config] = readable;
+  if (config === undefined) {
+    throw (
+      broken ?? new Failure("no_repository", `${store.description}: the repository has no config`)
+    );
+  }
+  if (broken)
+    runtime.emit({ event: "warning", message: `one config is unreadable: ${broken.message}` });
+  keyring.replica = config.replica;
+  await mapBounded(await listAll(store, "key"), FETCHES, async ({ name: path }) => {
+    try {
+      keyring.load(bareName(path) ?? "", await getChecked(store, path));
+    } catch (error) {
+      runtime.emit({
+        event: "warning",
+        message: `key ${path} is unreadable: ${toFailure(error).message}`,
+      });
+    }
+  });
+  return new Repository(store, keyring, config, runtime);
+}
+
+const KINDS = { passphrase: 1, recovery: 2, keyfile: 3 } as const;
+
+async function unlock(store: Store, secret: Secret, runtime: Runtime): Promise<Keyring> {
+  const slots = await listAll(store, "slot");
+  if (slots.length === 0) {
+    throw new Failure("no_repository", `${store.description}: there is no repository here`);
+  }
+  let refused: Failure | undefined;
+  for (const { name: path } of slots) {
+    try {
+      const bytes = await getChecked(store, path);
+      if (native.readSlot(bytes).kind !== KINDS[secret.kind]) continue;
+      const keyring = native.Keyring.openSlot(bytes, secret.kind, secret.bytes);
+      if (keyring !== null) return keyring;
+    } catch (error) {
+      refused = toFailure(error);
+      runtime.emit({
+        event: "warning",
+        message: `key slot ${path} is skipped: ${refused.message}`,
+      });
+    }
+  }
+  if (refused && slots.length === 1) throw refused;
+  throw new Failure(
+    "wrong_secret",
+    `${store.description}: the ${secret.kind} opens none of ${slots.length} key slots`,
+  );
+}

@@ -1,0 +1,189 @@
+/**
+ * Saves paths, a stream or a command's output as one snapshot.
+ *
+ * Commit point: the put of the snapshot record, after every pack and index run is durable. Then the
+ * claim gets its end mark. Killed before, nothing is acknowledged, and what was indexed is reused.
+ */
+import { pathFields, unhex } from "../base/bytes.ts";
+import { Failure } from "../base/failure.ts";
+import type { Runtime } from "../base/runtime.ts";
+import { encodeClaim, encodeEnd } from "../format/claim.ts";
+import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
+import type { Readable, Repository } from "../repo/repository.ts";
+import type { JobSpec } from "../seam/native.ts";
+
+export interface BackupOptions {
+  /** Absolute paths, as bytes. */
+  readonly paths: Buffer[];
+  readonly host: string;
+  readonly tags?: string[];
+  readonly exclude?: string[];
+  readonly ignoreFile?: string;
+  readonly excludeCaches?: boolean;
+  readonly oneFileSystem?: boolean;
+  readonly dryRun?: boolean;
+  /** Reads every file again, whatever the parent says. */
+  readonly force?: boolean;
+  /** Saves standard input, or a command's output, under this name. */
+  readonly stream?: { name: string; command: string[] };
+  readonly workers: number;
+  /** zstd level. */
+  readonly level?: number;
+  /** Buffers of 16 MiB. */
+  readonly slots?: number;
+  readonly tool: string;
+}
+
+export interface BackupResult {
+  readonly snapshot: Snapshot;
+  readonly newBytes: number;
+  readonly storedBytes: number;
+  readonly troubles: number;
+}
+
+interface Outcome {
+  root: string;
+  hints: string;
+  entries: number;
+  files: number;
+  bytes: number;
+  users: [number, string][];
+  groups: [number, string][];
+}
+
+export async function backup(
+  runtime: Runtime,
+  repository: Repository,
+  options: BackupOptions,
+): Promise<BackupResult> {
+  const claim = runtime.random(16);
+  const writer = runtime.random(16);
+  const now = runtime.clock.now();
+  if (!options.dryRun) {
+    await repository.put("claim", "claim", encodeClaim(claim, writer, options.host, now));
+  }
+  const known = await repository.snapshots();
+  for (const bad of known.unreadable) {
+    runtime.emit({
+      event: "warning",
+      message: `snapshot record ${bad.name} cannot be read: ${bad.reason}`,
+    });
+  }
+  const { index } = await repository.index();
+  const parent = options.force || options.stream ? null : findParent(known, options);
+  const troubles: [Buffer, string][] = [];
+  let counters: number[] = [];
+  const total = parent?.section.units[0];
+  const outcome = await repository.run<Outcome>(index, jobSpec(options, claim, parent, now), {
+    trouble(path, message) {
+      troubles.push([path, message]);
+      runtime.emit({ event: "trouble", ...pathFields(path), message });
+    },
+    progress(now) {
+      counters = now;
+      const [files = 0, read = 0, reused = 0, newBytes = 0, storedBytes = 0] = now;
+      const totals = total ? { totalFiles: total.files, totalBytes: total.bytes } : {};
+      runtime.emit({
+        event: "progress",
+        files,
+        bytes: read + reused,
+        newBytes,
+        storedBytes,
+        ...totals,
+      });
+    },
+  });
+  if (outcome.entries === 0 && options.paths.length > 0) {
+    throw new Failure("source_unreadable", "nothing could be saved: none of the paths can be read");
+  }
+  const snapshot = describe(
+    options,
+    { claim, writer, now },
+    known,
+    parent,
+    outcome,
+    troubles,
+    runtime,
+  );
+  if (!options.dryRun) {
+    const seal = (bytes: Buffer) => repository.keyring.seal("section", bytes);
+    await repository.put("snapshot", "snapshot", encodeSnapshot(snapshot, seal));
+    await repository.put("claim", "end", encodeEnd(claim));
+  }
+  const [, , , newBytes = 0, storedBytes = 0] = counters;
+  return { snapshot, newBytes, storedBytes, troubles: troubles.length };
+}
+
+/** The newest snapshot of the same host and paths. */
+function findParent(known: Readable, options: BackupOptions): Snapshot | null {
+  const same = (s: Snapshot) =>
+    s.host === options.host &&
+    s.section.paths.length === options.paths.length &&
+    s.section.paths.every((p, i) => options.paths[i]?.equals(p));
+  return known.snapshots.filter(same).at(-1) ?? null;
+}
+
+function jobSpec(
+  options: BackupOptions,
+  claim: Buffer,
+  parent: Snapshot | null,
+  now: number,
+): JobSpec {
+  const unit = parent?.section.units[0];
+  return {
+    verb: options.stream ? "stream" : "backup",
+    claim,
+    workers: options.workers,
+    paths: options.paths,
+    exclude: options.exclude ?? [],
+    excludeCaches: options.excludeCaches ?? false,
+    oneFileSystem: options.oneFileSystem ?? false,
+    dry: options.dryRun ?? false,
+    level: options.level ?? 3,
+    slots: options.slots ?? 4,
+    seconds: Math.floor(now / 1000),
+    ...(options.ignoreFile === undefined ? {} : { ignoreFile: Buffer.from(options.ignoreFile) }),
+    ...(options.stream
+      ? { name: Buffer.from(options.stream.name), command: options.stream.command }
+      : {}),
+    ...(unit ? { parentRoot: unit.root } : {}),
+    ...(unit?.hints ? { parentHints: unit.hints } : {}),
+  };
+}
+
+function describe(
+  options: BackupOptions,
+  own: { claim: Buffer; writer: Buffer; now: number },
+  known: Readable,
+  parent: Snapshot | null,
+  outcome: Outcome,
+  troubles: [Buffer, string][],
+  runtime: Runtime,
+): Snapshot {
+  const followed = new Set(known.snapshots.flatMap((s) => s.heads.map((h) => h.toString("hex"))));
+  const heads = known.snapshots.map((s) => s.id).filter((id) => !followed.has(id.toString("hex")));
+  const { root, hints, entries, files, bytes, users, groups } = outcome;
+  const engine = options.stream ? "opaque" : "files";
+  return {
+    id: runtime.random(16),
+    host: options.host,
+    time: own.now,
+    writer: own.writer,
+    sequence: 1,
+    heads,
+    claim: own.claim,
+    parent: parent?.id ?? null,
+    tool: options.tool,
+    section: {
+      context: "",
+      paths: options.stream ? [Buffer.from(`/${options.stream.name}`)] : options.paths,
+      tags: options.tags ?? [],
+      units: [
+        { id: "files", engine, root: unhex(root), hints: unhex(hints), entries, files, bytes },
+      ],
+      users,
+      groups,
+      troubles,
+    },
+  };
+}

@@ -1,0 +1,79 @@
+/** Proves that snapshots can be restored: structure always, stored bytes with `read`. Changes nothing. */
+import { pathFields } from "../base/bytes.ts";
+import { toFailure } from "../base/failure.ts";
+import { mapBounded } from "../base/map_bounded.ts";
+import type { Runtime } from "../base/runtime.ts";
+import { bareName } from "../repo/layout.ts";
+import type { Repository } from "../repo/repository.ts";
+import type { Index } from "../seam/native.ts";
+import type { Listed } from "../store/store.ts";
+
+export interface CheckOptions {
+  /** Share of packs whose bytes are read, 0 to 1. */
+  readonly read: number;
+}
+
+export interface CheckResult {
+  readonly snapshots: number;
+  readonly packs: number;
+  readonly packsRead: number;
+  readonly files: number;
+  readonly chunks: number;
+  /** Everything wrong, each with the object or path it hits. */
+  readonly problems: { object: string; pathBase64?: string; message: string }[];
+}
+
+export async function check(
+  runtime: Runtime,
+  repository: Repository,
+  options: CheckOptions,
+): Promise<CheckResult> {
+  const problems: CheckResult["problems"] = [];
+  const { snapshots, unreadable } = await repository.snapshots();
+  const { index, packs, damaged } = await repository.index();
+  for (const bad of [...unreadable, ...damaged])
+    problems.push({ object: bad.name, message: bad.reason });
+  const missing = index.missing();
+  for (const name of missing)
+    problems.push({ object: name, message: "pack is missing or has another length" });
+  const chosen = packs.filter(() => runtime.random(4).readUInt32LE(0) / 2 ** 32 < options.read);
+  const broken = await scrub(repository, index, chosen, problems);
+  const roots = snapshots.flatMap((s) => s.section.units.map((u) => u.root));
+  const result = await repository.run<{ files: number; chunks: number }>(
+    index,
+    { verb: "check", roots, damaged: broken, workers: 1 },
+    {
+      trouble(path, message) {
+        const { path: object, ...exact } = pathFields(path);
+        problems.push({ object, ...exact, message });
+      },
+    },
+  );
+  return {
+    snapshots: snapshots.length,
+    packs: packs.length,
+    packsRead: chosen.length,
+    ...result,
+    problems,
+  };
+}
+
+async function scrub(
+  repository: Repository,
+  index: Index,
+  packs: Listed[],
+  problems: CheckResult["problems"],
+): Promise<string[]> {
+  const broken: string[] = [];
+  await mapBounded(packs, 2, async ({ name: path }) => {
+    const pack = bareName(path) ?? "";
+    try {
+      const bytes = await repository.store.get(path);
+      await repository.run(index, { verb: "scrub", pack, bytes, workers: 1 });
+    } catch (error) {
+      broken.push(pack);
+      problems.push({ object: path, message: toFailure(error).message });
+    }
+  });
+  return broken;
+}

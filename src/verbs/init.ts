@@ -1,0 +1,61 @@
+/**
+ * Makes a repository. Commit point: the first key slot; before it, nothing can be opened.
+ *
+ * The recovery key is shown only when no other root was made in the same place meanwhile.
+ */
+import { Failure } from "../base/failure.ts";
+import type { Runtime } from "../base/runtime.ts";
+import { encodeConfig } from "../format/config.ts";
+import { FOLDERS, objectPath } from "../repo/layout.ts";
+import type { Secret } from "../repo/secret.ts";
+import { type KdfCost, native } from "../seam/native.ts";
+import type { Store } from "../store/store.ts";
+
+export const DEFAULT_COST: KdfCost = { memoryKiB: 256 << 10, passes: 3, lanes: 4 };
+const NO_COST: KdfCost = { memoryKiB: 0, passes: 0, lanes: 0 };
+
+export interface InitResult {
+  readonly repository: string;
+  readonly fingerprint: string;
+  /** 32 bytes; shown once, stored nowhere in clear. */
+  readonly recoveryKey: Buffer;
+}
+
+export async function init(
+  runtime: Runtime,
+  store: Store,
+  secret: Secret,
+  cost = DEFAULT_COST,
+): Promise<InitResult> {
+  for await (const found of store.list(FOLDERS.slot)) {
+    throw new Failure(
+      "repository_exists",
+      `${store.description}: there is a repository already (${found.name.slice(0, 20)}...)`,
+    );
+  }
+  const keyring = native.Keyring.generate();
+  const created = Math.floor(runtime.clock.now() / 1000);
+  const put = (kind: "slot" | "key" | "config", sealed: { name: string; bytes: Buffer }) =>
+    store.put(objectPath(kind, sealed.name), sealed.bytes, runtime.signal);
+  for (const sealed of keyring.newDomain("")) await put("key", sealed);
+  for (const role of [1, 2, 3]) await put("key", keyring.newRole(role));
+  const { lineage, replica } = keyring;
+  await put(
+    "config",
+    keyring.seal("config", encodeConfig({ lineage, replica, generation: 1, created })),
+  );
+  const recoveryKey = runtime.random(32);
+  await put("slot", keyring.sealSlot("recovery", recoveryKey, NO_COST, "recovery", created));
+  const kdf = secret.kind === "passphrase" ? cost : NO_COST;
+  await put("slot", keyring.sealSlot(secret.kind, secret.bytes, kdf, secret.kind, created));
+  for await (const slot of store.list(FOLDERS.slot)) {
+    const facts = native.readSlot(await store.get(slot.name));
+    if (facts.fingerprint !== keyring.fingerprint) {
+      throw new Failure(
+        "repository_exists",
+        `${store.description}: another repository was made here at the same time`,
+      );
+    }
+  }
+  return { repository: store.description, fingerprint: keyring.fingerprint, recoveryKey };
+}

@@ -1,0 +1,119 @@
+/** Looking into snapshots: `ls`, `find`, `diff`, `cat`, `dump`. None of them changes anything. */
+import { unpack } from "msgpackr";
+import { pathFields } from "../base/bytes.ts";
+import { Failure } from "../base/failure.ts";
+import type { Runtime } from "../base/runtime.ts";
+import type { Snapshot, Unit } from "../format/snapshot.ts";
+import type { Repository } from "../repo/repository.ts";
+import type { JobSpec } from "../seam/native.ts";
+
+const KINDS = ["file", "dir", "symlink", "char", "block", "fifo", "socket"] as const;
+
+/** One entry of a snapshot, or one difference. */
+export interface Row {
+  readonly path: Buffer;
+  readonly kind: (typeof KINDS)[number];
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970 and nanoseconds. */
+  readonly mtime: readonly [number, number];
+  readonly size: number;
+  readonly target: Buffer | null;
+  /** `+` added, `-` removed, `C` content, `M` metadata; empty in a listing. */
+  readonly mark: string;
+}
+
+export type OnRow = (row: Row) => void;
+
+function decodeRows(bytes: Buffer, onRow: OnRow): void {
+  type Raw = [
+    Buffer,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    Buffer | null,
+    string,
+  ];
+  for (const [path, kind, mode, uid, gid, s, ns, size, target, mark] of unpack(bytes) as Raw[]) {
+    onRow({
+      path,
+      kind: KINDS[kind] ?? "file",
+      mode,
+      uid,
+      gid,
+      mtime: [Number(s), ns],
+      size: Number(size),
+      target,
+      mark,
+    });
+  }
+}
+
+function unitOf(snapshot: Snapshot): Unit {
+  const [unit] = snapshot.section.units;
+  if (unit === undefined) throw new Failure("damaged", "the snapshot has no manifest");
+  return unit;
+}
+
+export async function list(
+  repository: Repository,
+  snapshot: Snapshot,
+  path: Buffer,
+  recurse: boolean,
+  onRow: OnRow,
+): Promise<void> {
+  const { index } = await repository.index();
+  const spec = { verb: "list", root: unitOf(snapshot).root, path, recurse, workers: 1 } as const;
+  await repository.run(index, spec, { rows: (bytes) => decodeRows(bytes, onRow) });
+}
+
+export async function diff(
+  repository: Repository,
+  older: Snapshot,
+  newer: Snapshot,
+  onRow: OnRow,
+): Promise<void> {
+  const { index } = await repository.index();
+  const spec = {
+    verb: "diff",
+    root: unitOf(older).root,
+    other: unitOf(newer).root,
+    workers: 1,
+  } as const;
+  await repository.run(index, spec, { rows: (bytes) => decodeRows(bytes, onRow) });
+}
+
+/** A snapshot against the folder as it is now; reads what may have changed. */
+export async function diffFolder(
+  runtime: Runtime,
+  repository: Repository,
+  snapshot: Snapshot,
+  path: Buffer,
+  workers: number,
+  onRow: OnRow,
+): Promise<void> {
+  const { index } = await repository.index();
+  const { root, hints } = unitOf(snapshot);
+  const parent = hints ? { parentRoot: root, parentHints: hints } : { parentRoot: root };
+  const spec: JobSpec = { verb: "compare", root, path, paths: [path], workers, ...parent };
+  await repository.run(index, spec, {
+    rows: (bytes) => decodeRows(bytes, onRow),
+    trouble: (p, message) => runtime.emit({ event: "trouble", ...pathFields(p), message }),
+  });
+}
+
+/** Writes one file (`cat`) or a folder as tar (`dump`) to standard output, from the native core. */
+export async function output(
+  repository: Repository,
+  snapshot: Snapshot,
+  verb: "cat" | "dump",
+  path: Buffer,
+): Promise<void> {
+  const { index } = await repository.index();
+  await repository.run(index, { verb, root: unitOf(snapshot).root, path, workers: 1 });
+}
