@@ -1,28 +1,53 @@
-/** The canonical subset of MessagePack: written by msgpackr, checked and read by a strict reader. */
-import { Packr } from "msgpackr";
+/** The canonical subset of MessagePack: shortest forms only, and a reader that refuses everything else. */
 import { Failure } from "../base/failure.ts";
 
 export type Value = null | number | bigint | string | Buffer | Value[];
 
-const packr = new Packr({ useRecords: false });
-
-/** Encodes; what msgpackr would write in another than the shortest form is refused here, not stored. */
+/** Encodes in the shortest forms (msgpackr writes 2^32 as a float, and bigints always in 64 bits). */
 export function encode(value: Value): Buffer {
-  const bytes = Buffer.from(packr.pack(prepare(value)));
-  decode(bytes);
-  return bytes;
+  const parts: Buffer[] = [];
+  write(parts, value);
+  return Buffer.concat(parts);
 }
 
-/** msgpackr writes numbers above 32 bits as floats, and every bigint in 64 bits. */
-function prepare(value: Value): Value {
-  if (Array.isArray(value)) return value.map(prepare);
-  if (typeof value === "number" && !Number.isSafeInteger(value))
-    throw new Failure("internal", `${value} is no integer`);
-  if (typeof value === "number" && (value > 0xffffffff || value < -0x80000000))
-    return BigInt(value);
-  if (typeof value === "bigint" && value <= 0xffffffffn && value >= -0x80000000n)
-    return Number(value);
-  return value;
+function write(out: Buffer[], value: Value): void {
+  if (value === null) out.push(Buffer.of(0xc0));
+  else if (typeof value === "number" || typeof value === "bigint")
+    out.push(writeInteger(BigInt(value)));
+  else if (typeof value === "string") {
+    const text = Buffer.from(value, "utf8");
+    out.push(
+      text.length < 32 ? Buffer.of(0xa0 | text.length) : head(0xd9, text.length, [1, 2, 4]),
+      text,
+    );
+  } else if (Buffer.isBuffer(value)) out.push(head(0xc4, value.length, [1, 2, 4]), value);
+  else {
+    out.push(value.length < 16 ? Buffer.of(0x90 | value.length) : head(0xdc, value.length, [2, 4]));
+    for (const item of value) write(out, item);
+  }
+}
+
+/** A code and a length in the shortest of the given widths; each width has the next code. */
+function head(code: number, length: number, widths: number[]): Buffer {
+  const at = widths.findIndex((width) => length < 256 ** width);
+  const width = widths[at] ?? 4;
+  const out = Buffer.alloc(1 + width);
+  out.writeUInt8(code + at, 0);
+  out.writeUIntBE(length, 1, width);
+  return out;
+}
+
+function writeInteger(v: bigint): Buffer {
+  if (v >= -32n && v <= 127n) return Buffer.of(Number(v) & 0xff);
+  const at = [8n, 16n, 32n, 64n].findIndex((bits) =>
+    v < 0n ? v >= -(1n << (bits - 1n)) : v < 1n << bits,
+  );
+  if (at < 0) throw new Failure("internal", `${v} does not fit 64 bits`);
+  const width = 1 << at;
+  const digits = BigInt.asUintN(width * 8, v)
+    .toString(16)
+    .padStart(width * 2, "0");
+  return Buffer.concat([Buffer.of((v < 0n ? 0xd0 : 0xcc) + at), Buffer.from(digits, "hex")]);
 }
 
 /** Decodes exactly one value and nothing after it. */

@@ -5,7 +5,7 @@ use holdall_core::object::Type;
 use holdall_core::reader::Fetch;
 use holdall_core::sink::{Outgoing, Sink, Store};
 use napi::threadsafe_function::{ErrorStrategy, ThreadSafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{JsFunction, JsObject, JsUnknown, Result};
+use napi::{Env, JsFunction, JsObject, JsUnknown, Result};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -37,8 +37,10 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    pub fn new(callback: JsFunction) -> Result<Arc<Bridge>> {
-        let events: Callback = callback.create_threadsafe_function(0, convert)?;
+    /// The line alone does not keep Node running: whoever waits for the job does.
+    pub fn new(env: &Env, callback: JsFunction) -> Result<Arc<Bridge>> {
+        let mut events: Callback = callback.create_threadsafe_function(0, convert)?;
+        events.unref(env)?;
         Ok(Arc::new(Bridge {
             events,
             held: Mutex::default(),

@@ -131,8 +131,8 @@ fn own(spec: JobSpec) -> Result<Own> {
 
 /// Starts a job. `callback` gets events; the last is `done`.
 #[napi(catch_unwind)]
-pub fn start(keyring: &Keyring, index: &Index, spec: JobSpec, callback: JsFunction) -> Result<Job> {
-    let bridge = Bridge::new(callback)?;
+pub fn start(env: Env, keyring: &Keyring, index: &Index, spec: JobSpec, callback: JsFunction) -> Result<Job> {
+    let bridge = Bridge::new(&env, callback)?;
     let run = Run {
         spec: own(spec)?,
         ring: Arc::new(keyring.ring.lock().expect("no panic").clone()),
