@@ -126,7 +126,7 @@ pub fn padme(length: usize) -> usize {
         return 256;
     }
     let exponent = usize::BITS - 1 - length.leading_zeros();
-    let kept = usize::BITS - exponent.leading_zeros();
+    let kept = u32::BITS - exponent.leading_zeros();
     let mask = (1usize << (exponent - kept)) - 1;
     (length + mask) & !mask
 }
@@ -179,4 +179,40 @@ pub fn object_name(stored: &[u8], upload: &[u8; 16]) -> String {
 
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_small_and_keeps_lengths_apart_only_roughly() {
+        for n in [1, 255, 256, 1000, 65_537, 1 << 20, (1 << 24) + 1] {
+            let padded = padme(n);
+            assert!(padded >= n && padded <= n.max(229) + n.max(229) / 8 + 1, "{n} became {padded}");
+            assert_eq!(padme(padded), padded);
+        }
+    }
+
+    #[test]
+    fn a_record_opens_only_whole_and_under_its_own_name() {
+        let (key, lineage, binding, upload) = ([1; 32], [2; 16], [3; 16], [4; 16]);
+        let sealed = seal(Type::Snapshot, &key, &lineage, &binding, &upload, b"content");
+        let opened = open(Type::Snapshot, &key, &lineage, &binding, &upload, &sealed);
+        assert_eq!(opened.unwrap().unwrap(), b"content");
+        assert!(open(Type::Snapshot, &[9; 32], &lineage, &binding, &upload, &sealed).unwrap().is_none());
+        assert!(open(Type::Snapshot, &key, &lineage, &binding, &[5; 16], &sealed).is_err());
+        assert!(open(Type::Snapshot, &key, &lineage, &[5; 16], &upload, &sealed).is_err());
+        assert!(open(Type::Claim, &key, &lineage, &binding, &upload, &sealed).is_err());
+        for bit in 0..sealed.len() * 8 {
+            let mut bad = sealed.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let result = open(Type::Snapshot, &key, &lineage, &binding, &upload, &bad);
+            assert!(!matches!(result, Ok(Some(_))), "bit {bit} flipped unseen");
+        }
+        for length in 0..sealed.len() {
+            let result = open(Type::Snapshot, &key, &lineage, &binding, &upload, &sealed[..length]);
+            assert!(!matches!(result, Ok(Some(_))), "truncation to {length} unseen");
+        }
+    }
 }
