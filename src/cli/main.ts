@@ -206,4 +206,8 @@ function report(failure: Failure, json: boolean): number {
   return exit;
 }
 
+// A reader that went away, such as `head`, is an ordinary end.
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === "EPIPE" ? 0 : 1),
+);
 process.exitCode = await main();

@@ -1,7 +1,16 @@
 /** A repository to test with: a key file's secret, a folder, and the public library. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { backup, type HoldallEvent, init, openRepository, openStore, restore, type Store, systemRuntime } from "../../src/index.ts";
+import {
+  backup,
+  type HoldallEvent,
+  init,
+  openRepository,
+  openStore,
+  restore,
+  type Store,
+  systemRuntime,
+} from "../../src/index.ts";
 
 export async function fixture(folder: string, store: Store = openStore(join(folder, "repo"))) {
   const secret = { kind: "keyfile", bytes: randomBytes(32) } as const;
@@ -18,12 +27,28 @@ export async function fixture(folder: string, store: Store = openStore(join(fold
     open,
     async save(paths: string[], options: Partial<Parameters<typeof backup>[2]> = {}) {
       const repository = await open();
-      const full = { paths: paths.map((p) => Buffer.from(p)), host: "test", workers: 2, tool: "test", ...options };
+      const full = {
+        paths: paths.map((p) => Buffer.from(p)),
+        host: "test",
+        workers: 2,
+        tool: "test",
+        ...options,
+      };
       return backup(runtime, repository, full);
     },
-    async bring(snapshot: Parameters<typeof restore>[2], path: string, target: string, options: { delete?: boolean } = {}) {
+    async bring(
+      snapshot: Parameters<typeof restore>[2],
+      path: string,
+      target: string,
+      options: { delete?: boolean } = {},
+    ) {
       const repository = await open();
-      return restore(runtime, repository, snapshot, { path: Buffer.from(path), target, workers: 2, ...options });
+      return restore(runtime, repository, snapshot, {
+        path: Buffer.from(path),
+        target,
+        workers: 2,
+        ...options,
+      });
     },
   };
 }

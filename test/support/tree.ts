@@ -1,20 +1,20 @@
 /** Hostile but legal trees from a seed, made by real tools, and an independent comparison of two trees. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A temporary folder that goes away with `using`. */
+/** A temporary folder that goes away with `using`; Node's own removal fails beyond PATH_MAX. */
 export function temporary(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "holdall-"));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, [Symbol.dispose]: () => execFileSync("rm", ["-rf", path]) };
 }
 
 const PYTHON = String.raw`
 import os, sys, hashlib, random, stat, json, socket
 def walk(fd, path, out):
     # Handles only: trees are deeper than PATH_MAX.
-    for name in sorted(os.listdir(os.open(b".", os.O_RDONLY, dir_fd=fd)) if False else [os.fsencode(n) for n in os.listdir(fd)]):
+    for name in sorted(os.fsencode(n) for n in os.listdir(fd)):
         st = os.stat(name, dir_fd=fd, follow_symlinks=False)
         own = path + b"/" + name
         via = b"/proc/self/fd/%d/%s" % (fd, name)
@@ -23,10 +23,6 @@ def walk(fd, path, out):
         if stat.S_ISREG(st.st_mode):
             f = os.open(name, os.O_RDONLY, dir_fd=fd)
             h = hashlib.sha256()
-            while True:
-                b = os.read(f, 1 << 20)
-                if not b: break
-                h.update(b)
             holes = []
             at = 0
             while at < st.st_size:
@@ -34,6 +30,12 @@ def walk(fd, path, out):
                 except OSError: break
                 at = os.lseek(f, start, os.SEEK_HOLE)
                 holes.append([start, at])
+                # Only data is read: hashing the zeros of a 100 GB hole takes minutes.
+                while start < at:
+                    b = os.pread(f, min(1 << 20, at - start), start)
+                    if not b: break
+                    h.update(b)
+                    start += len(b)
             os.close(f)
             row += [st.st_size, h.hexdigest(), holes if st.st_blocks * 512 < st.st_size else None, [st.st_dev, st.st_ino] if st.st_nlink > 1 else None]
         elif stat.S_ISLNK(st.st_mode): row.append(os.fsencode(os.readlink(name, dir_fd=fd)).hex())
@@ -61,7 +63,10 @@ export function differences(a: string, b: string): string[] {
 a, b = snapshot(sys.argv[1]), snapshot(sys.argv[2])
 print(json.dumps([repr(bytes.fromhex(k)) + " " + str(a.get(k)) + " / " + str(b.get(k)) for k in sorted(set(a) | set(b)) if a.get(k) != b.get(k)][:50]))
 print(len(a))`;
-  const out = execFileSync("python3", ["-c", script, a, b], { encoding: "utf8", maxBuffer: 1 << 28 });
+  const out = execFileSync("python3", ["-c", script, a, b], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
   const [rows = "[]", count = "0"] = out.trim().split("\n");
   if (Number(count) === 0) return ["the first tree is empty: nothing was compared"];
   return JSON.parse(rows) as string[];
@@ -115,7 +120,9 @@ for i in range(60):
     os.mkdir(name, dir_fd=deep); nxt = os.open(name, os.O_RDONLY, dir_fd=deep); os.close(deep); deep = nxt
 f = os.open(b"bottom", os.O_WRONLY | os.O_CREAT, dir_fd=deep); os.write(f, b"deep"); os.close(f)
 `;
-  execFileSync("python3", ["-c", script, root, String(seed)], { stdio: ["ignore", "inherit", "inherit"] });
+  execFileSync("python3", ["-c", script, root, String(seed)], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
 }
 
 /** Another day: edits that keep size and mtime, renames, growth, truncation, changed kinds. */
