@@ -73,7 +73,7 @@ const world: Rule = ({ path, text }) =>
     : [];
 
 const exported: Rule = ({ path, text }) =>
-  /^export default|^(export )?(const )?enum /m.test(text)
+  path.endsWith(".ts") && /^export default|^(export )?(const )?enum /m.test(text)
     ? [`${path} has a default export or enum`]
     : [];
 const index: Rule = ({ path }) =>

@@ -31,7 +31,7 @@ export interface Store extends AsyncDisposable {
   put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<DurableToken>;
   /** The whole object, or exactly the range; fails with `object_missing`, or `damaged` when shorter. */
   get(name: string, range?: Range, signal?: AbortSignal): Promise<Buffer>;
-  /** Every object below a folder such as `packs/`, in no order. */
+  /** Every object below a folder name that ends in a slash, in no order. */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<Listed>;
   remove(name: string, proof: DeletionProof): Promise<void>;
   /** A folder that the native core may read packs from; null where there is none. */
