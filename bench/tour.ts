@@ -36,7 +36,7 @@ const holdall = (title: string, ...args: string[]) =>
 
 /** Sources that this machine has in any case: Rust's registry, this project's packages, Node's headers. */
 const sources = [
-  join(process.env["CARGO_HOME"] ?? join(homedir(), ".cargo"), "registry", "src"),
+  join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src"),
   resolve("node_modules"),
   "/usr/include",
 ].filter(existsSync);

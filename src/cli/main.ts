@@ -202,7 +202,7 @@ function report(failure: Failure, json: boolean): number {
   if (json)
     process.stdout.write(`${JSON.stringify({ event: "error", code, message, hint, exit })}\n`);
   process.stderr.write(`holdall: ${message}\n${hint === "" ? "" : `  ${hint}\n`}`);
-  if (process.env["HOLDALL_DEBUG"]) process.stderr.write(`${failure.stack}\n`);
+  if (process.env.HOLDALL_DEBUG) process.stderr.write(`${failure.stack}\n`);
   return exit;
 }
 

@@ -39,7 +39,7 @@ export class Session {
   }
 
   get workers(): number {
-    return Number(process.env["HOLDALL_WORKERS"] ?? cpus().length);
+    return Number(process.env.HOLDALL_WORKERS ?? cpus().length);
   }
 
   store(): Store {

@@ -29,8 +29,8 @@ interface Named {
 }
 
 function configFile(): Record<string, Named> {
-  const base = process.env["XDG_CONFIG_HOME"] ?? join(homedir(), ".config");
-  const path = process.env["HOLDALL_CONFIG"] ?? join(base, "holdall", "config.json");
+  const base = process.env.XDG_CONFIG_HOME ?? join(homedir(), ".config");
+  const path = process.env.HOLDALL_CONFIG ?? join(base, "holdall", "config.json");
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -50,7 +50,7 @@ export interface Place {
 }
 
 export function findRepository(flags: Flags): Place {
-  const given = flags.repository ?? process.env["HOLDALL_REPOSITORY"];
+  const given = flags.repository ?? process.env.HOLDALL_REPOSITORY;
   if (given === undefined || given === "") {
     throw new Failure("usage", "no repository given: use -r PATH or set HOLDALL_REPOSITORY");
   }
@@ -69,10 +69,10 @@ export async function findSecret(flags: Flags, place: Place, confirm = false): P
     [flags.keyfile, readKeyFile],
     [flags.passphraseFile, (path) => passphrase(readText(path))],
     [flags.passphraseCommand, (line) => passphrase(runCommand(line))],
-    [env["HOLDALL_KEYFILE"], readKeyFile],
-    [env["HOLDALL_PASSPHRASE_FILE"], (path) => passphrase(readText(path))],
-    [env["HOLDALL_PASSPHRASE_COMMAND"], (line) => passphrase(runCommand(line))],
-    [env["HOLDALL_PASSPHRASE"], passphrase],
+    [env.HOLDALL_KEYFILE, readKeyFile],
+    [env.HOLDALL_PASSPHRASE_FILE, (path) => passphrase(readText(path))],
+    [env.HOLDALL_PASSPHRASE_COMMAND, (line) => passphrase(runCommand(line))],
+    [env.HOLDALL_PASSPHRASE, passphrase],
     [place.named.keyfile, readKeyFile],
     [place.named.passphraseFile, (path) => passphrase(readText(path))],
     [place.named.passphraseCommand, (line) => passphrase(runCommand(line))],

@@ -65,9 +65,18 @@ function failing(at: number, code: string): { files: Files; calls: () => number 
         },
       };
     },
-    link: async (from, to) => (await step(), systemFiles.link(from, to)),
-    makeFolder: async (path) => (await step(), systemFiles.makeFolder(path)),
-    syncFolder: async (path) => (await step(), systemFiles.syncFolder(path)),
+    link: async (from, to) => {
+      await step();
+      return systemFiles.link(from, to);
+    },
+    makeFolder: async (path) => {
+      await step();
+      return systemFiles.makeFolder(path);
+    },
+    syncFolder: async (path) => {
+      await step();
+      return systemFiles.syncFolder(path);
+    },
   };
   return { files, calls: () => calls };
 }

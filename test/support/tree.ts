@@ -10,7 +10,7 @@ export function temporary(): { path: string } & Disposable {
   return { path, [Symbol.dispose]: () => execFileSync("rm", ["-rf", path]) };
 }
 
-const PYTHON = String.raw`
+const PYTHON = `
 import os, sys, hashlib, random, stat, json, socket
 def walk(fd, path, out):
     # Handles only: trees are deeper than PATH_MAX.
