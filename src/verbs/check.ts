@@ -29,6 +29,13 @@ export async function check(
   options: CheckOptions,
 ): Promise<CheckResult> {
   const problems: CheckResult["problems"] = [];
+  for (const kind of ["slot", "config", "key", "claim"] as const) {
+    await mapBounded(await repository.list(kind), 8, async ({ name }) => {
+      await repository.get(name).catch((error: unknown) => {
+        problems.push({ object: name, message: toFailure(error).message });
+      });
+    });
+  }
   const { snapshots, unreadable } = await repository.snapshots();
   const { index, packs, damaged } = await repository.index();
   for (const bad of [...unreadable, ...damaged])

@@ -50,7 +50,9 @@ impl Target {
             },
             made => (made?, false),
         };
-        if !existed && self.entry.size > 0 || posix::stat(fd.as_raw_fd(), c"")?.size != self.entry.size {
+        // Writing the last piece gives a new file its size, unless it ends in a hole.
+        let ends_in_hole = self.extents.last().map_or(0, |(at, n)| at + n) < self.entry.size;
+        if if existed { posix::stat(fd.as_raw_fd(), c"")?.size != self.entry.size } else { ends_in_hole } {
             let r = unsafe { libc::ftruncate(fd.as_raw_fd(), self.entry.size as i64) };
             check(i64::from(r), "resize", &self.entry.name)?;
         }
