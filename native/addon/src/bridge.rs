@@ -4,7 +4,9 @@ use holdall_core::error::Error as CoreError;
 use holdall_core::object::Type;
 use holdall_core::reader::Fetch;
 use holdall_core::sink::{Outgoing, Sink, Store};
-use napi::threadsafe_function::{ErrorStrategy, ThreadSafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::threadsafe_function::{
+    ErrorStrategy, ThreadSafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode,
+};
 use napi::{Env, JsFunction, JsObject, JsUnknown, Result};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,12 +97,22 @@ impl Store for Puts {
 pub struct Gets(pub Arc<Bridge>);
 
 impl Fetch for Gets {
-    fn fetch(&self, pack: &str, offset: u64, length: usize) -> std::result::Result<Vec<u8>, CoreError> {
+    fn fetch(
+        &self,
+        pack: &str,
+        offset: u64,
+        length: usize,
+    ) -> std::result::Result<Vec<u8>, CoreError> {
         let mut answers = self.0.answers.lock().expect("no panic");
         let request = answers.0;
         answers.0 += 1;
         answers.1.insert(request, None);
-        self.0.send(Event::Fetch { request: request as f64, name: pack.into(), offset: offset as f64, length: length as f64 });
+        self.0.send(Event::Fetch {
+            request: request as f64,
+            name: pack.into(),
+            offset: offset as f64,
+            length: length as f64,
+        });
         loop {
             if let Some(Some(_)) = answers.1.get(&request) {
                 let bytes = answers.1.remove(&request).flatten().expect("just seen")?;
@@ -112,7 +124,12 @@ impl Fetch for Gets {
             if self.0.cancelled.load(Ordering::SeqCst) {
                 return Err(CoreError::Cancelled);
             }
-            answers = self.0.answered.wait_timeout(answers, Duration::from_millis(200)).expect("no panic").0;
+            answers = self
+                .0
+                .answered
+                .wait_timeout(answers, Duration::from_millis(200))
+                .expect("no panic")
+                .0;
         }
     }
 }
@@ -129,7 +146,9 @@ fn convert(ctx: ThreadSafeCallContext<Event>) -> Result<Vec<JsUnknown>> {
             out.set("name", name)?;
             // SAFETY: the bridge holds the bytes until JavaScript replies, and JavaScript does not
             // touch them after that.
-            let bytes = unsafe { env.create_buffer_with_borrowed_data(at as *mut u8, length, (), |_, _| {})? };
+            let bytes = unsafe {
+                env.create_buffer_with_borrowed_data(at as *mut u8, length, (), |_, _| {})?
+            };
             out.set("bytes", bytes.into_raw())?;
         }
         Event::Fetch { request, name, offset, length } => {

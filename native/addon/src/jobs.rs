@@ -1,7 +1,8 @@
 //! The jobs: each runs on threads of its own and speaks through a bridge.
 
 use crate::bridge::{Bridge, Event, Gets, Puts};
-use crate::keys::{fixed, Index, Keyring};
+use crate::keys::{Index, Keyring};
+use crate::spec::{own, JobSpec, Own};
 use holdall_core::error::{Error as CoreError, Result as CoreResult};
 use holdall_core::index::Table;
 use holdall_core::ingest::{self, Job as Ingest, Outcome};
@@ -19,39 +20,6 @@ use napi_derive::napi;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-/// What a job works on. Paths are bytes, names joined by `/`, without a leading one.
-#[napi(object)]
-pub struct JobSpec {
-    /// `backup`, `stream`, `restore`, `list`, `diff`, `compare`, `cat`, `dump`, `check`, `scrub`.
-    pub verb: String,
-    pub folder: Option<Buffer>,
-    pub workers: u32,
-    pub paths: Option<Vec<Buffer>>,
-    pub exclude: Option<Vec<String>>,
-    pub ignore_file: Option<Buffer>,
-    pub exclude_caches: Option<bool>,
-    pub one_file_system: Option<bool>,
-    pub parent_root: Option<Buffer>,
-    pub parent_hints: Option<Buffer>,
-    pub level: Option<i32>,
-    pub slots: Option<u32>,
-    pub dry: Option<bool>,
-    pub claim: Option<Buffer>,
-    pub name: Option<Buffer>,
-    pub command: Option<Vec<String>>,
-    pub seconds: Option<i64>,
-    pub root: Option<Buffer>,
-    pub other: Option<Buffer>,
-    pub path: Option<Buffer>,
-    pub recurse: Option<bool>,
-    pub target: Option<Buffer>,
-    pub delete: Option<bool>,
-    pub pack: Option<String>,
-    pub bytes: Option<Buffer>,
-    pub roots: Option<Vec<Buffer>>,
-    pub damaged: Option<Vec<String>>,
-}
-
 #[napi]
 pub struct Job {
     bridge: Arc<Bridge>,
@@ -68,70 +36,15 @@ struct Run {
     counts: Arc<restore::Counts>,
 }
 
-/// The spec with every buffer copied, so that no thread touches JavaScript's memory.
-struct Own {
-    verb: String,
-    folder: Option<Vec<u8>>,
-    workers: usize,
-    paths: Vec<Vec<Vec<u8>>>,
-    exclude: Vec<String>,
-    ignore_file: Option<Vec<u8>>,
-    flags: [bool; 5],
-    parent: Option<([u8; 32], Option<[u8; 32]>)>,
-    level: i32,
-    slots: usize,
-    claim: [u8; 16],
-    name: Vec<u8>,
-    command: Vec<String>,
-    seconds: i64,
-    root: Option<[u8; 32]>,
-    other: Option<[u8; 32]>,
-    path: Vec<Vec<u8>>,
-    target: Vec<u8>,
-    pack: String,
-    bytes: Vec<u8>,
-    roots: Vec<[u8; 32]>,
-    damaged: Vec<String>,
-}
-
-fn names(path: &[u8]) -> Vec<Vec<u8>> {
-    path.split(|b| *b == b'/').filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect()
-}
-
-fn own(spec: JobSpec) -> Result<Own> {
-    let id = |b: Option<Buffer>| b.map(|b| fixed::<32>(&b)).transpose();
-    let parent = id(spec.parent_root)?;
-    let hints = id(spec.parent_hints)?;
-    let bytes = |b: Option<Buffer>| b.map(|b| b.to_vec());
-    Ok(Own {
-        verb: spec.verb,
-        folder: bytes(spec.folder),
-        workers: spec.workers as usize,
-        paths: spec.paths.unwrap_or_default().iter().map(|p| names(p)).collect(),
-        exclude: spec.exclude.unwrap_or_default(),
-        ignore_file: bytes(spec.ignore_file),
-        flags: [spec.exclude_caches, spec.one_file_system, spec.dry, spec.recurse, spec.delete].map(|f| f == Some(true)),
-        parent: parent.map(|p| (p, hints)),
-        level: spec.level.unwrap_or(3),
-        slots: spec.slots.unwrap_or(4) as usize,
-        claim: spec.claim.map_or(Ok([0; 16]), |c| fixed(&c))?,
-        name: bytes(spec.name).unwrap_or_default(),
-        command: spec.command.unwrap_or_default(),
-        seconds: spec.seconds.unwrap_or(0),
-        root: id(spec.root)?,
-        other: id(spec.other)?,
-        path: names(&spec.path.map(|p| p.to_vec()).unwrap_or_default()),
-        target: bytes(spec.target).unwrap_or_default(),
-        pack: spec.pack.unwrap_or_default(),
-        bytes: bytes(spec.bytes).unwrap_or_default(),
-        roots: spec.roots.unwrap_or_default().iter().map(|r| fixed(r)).collect::<Result<_>>()?,
-        damaged: spec.damaged.unwrap_or_default(),
-    })
-}
-
 /// Starts a job. `callback` gets events; the last is `done`.
 #[napi(catch_unwind)]
-pub fn start(env: Env, keyring: &Keyring, index: &Index, spec: JobSpec, callback: JsFunction) -> Result<Job> {
+pub fn start(
+    env: Env,
+    keyring: &Keyring,
+    index: &Index,
+    spec: JobSpec,
+    callback: JsFunction,
+) -> Result<Job> {
     let bridge = Bridge::new(&env, callback)?;
     let run = Run {
         spec: own(spec)?,
@@ -145,7 +58,9 @@ pub fn start(env: Env, keyring: &Keyring, index: &Index, spec: JobSpec, callback
     std::thread::spawn(move || {
         let bridge = run.bridge.clone();
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.run()));
-        let result = result.unwrap_or_else(|_| Err(CoreError::Invalid("the native core panicked; please report this".into())));
+        let result = result.unwrap_or_else(|_| {
+            Err(CoreError::Invalid("the native core panicked; please report this".into()))
+        });
         bridge.send(Event::Done(result));
     });
     Ok(job)
@@ -183,7 +98,13 @@ impl Job {
         match self.ingest.get() {
             Some(job) => {
                 let p = &job.progress;
-                vec![get(&p.files), get(&p.bytes), get(&p.reused), get(&job.chunks.new_bytes), get(&job.chunks.sink.stored)]
+                vec![
+                    get(&p.files),
+                    get(&p.bytes),
+                    get(&p.reused),
+                    get(&job.chunks.new_bytes),
+                    get(&job.chunks.sink.stored),
+                ]
             }
             None => {
                 let c = &self.counts;
@@ -198,7 +119,8 @@ impl Run {
         match self.spec.verb.as_str() {
             "backup" | "stream" | "compare" => self.ingest(),
             "restore" => self.restore(),
-            "scrub" => verify::pack(&self.ring, &self.spec.pack, &self.spec.bytes).map(|n| format!("{{\"chunks\":{n}}}")),
+            "scrub" => verify::pack(&self.ring, &self.spec.pack, &self.spec.bytes)
+                .map(|n| format!("{{\"chunks\":{n}}}")),
             "check" => self.check(),
             _ => self.read(),
         }
@@ -221,8 +143,16 @@ impl Run {
 
     fn ingest(&self) -> CoreResult<String> {
         let spec = &self.spec;
-        let sink = Arc::new(Sink::new(self.ring.clone(), spec.claim, Box::new(Puts(self.bridge.clone())), spec.slots));
-        self.bridge.sink.set(sink.clone()).map_err(|_| CoreError::Invalid("a job runs once".into()))?;
+        let sink = Arc::new(Sink::new(
+            self.ring.clone(),
+            spec.claim,
+            Box::new(Puts(self.bridge.clone())),
+            spec.slots,
+        ));
+        self.bridge
+            .sink
+            .set(sink.clone())
+            .map_err(|_| CoreError::Invalid("a job runs once".into()))?;
         if self.bridge.cancelled.load(Ordering::SeqCst) {
             return Err(CoreError::Cancelled);
         }
@@ -297,14 +227,20 @@ impl Run {
         }
         let found = reader.find(&root, &self.spec.path)?;
         let shown = String::from_utf8_lossy(&self.spec.path.join(&b'/')).into_owned();
-        let entry = found.ok_or_else(|| CoreError::Invalid(format!("/{shown} is not in this snapshot")))?;
+        let entry =
+            found.ok_or_else(|| CoreError::Invalid(format!("/{shown} is not in this snapshot")))?;
         Ok((dir_page(&entry), Some(entry)))
     }
 
     fn restore(&self) -> CoreResult<String> {
         let reader = self.reader()?;
         let (page, entry) = self.selected(&reader)?;
-        let plan = restore::Spec { target: self.spec.target.clone(), delete: self.spec.flags[4], dry: self.spec.flags[2], workers: self.spec.workers };
+        let plan = restore::Spec {
+            target: self.spec.target.clone(),
+            delete: self.spec.flags[4],
+            dry: self.spec.flags[2],
+            workers: self.spec.workers,
+        };
         let mut job = Restore::new(reader, plan, self.counts.clone());
         // The root lists only the beginnings of the saved paths, unless `/` itself was saved.
         let partial = match &entry {
@@ -329,16 +265,28 @@ impl Run {
         match (self.spec.verb.as_str(), page, &entry) {
             ("cat", None, Some(entry)) => output::cat(&reader, entry, 1)?,
             ("dump", Some(page), _) => output::dump(&reader, &page, 1)?,
-            ("list", Some(page), _) => list::tree(&reader, &page, &base, self.spec.flags[3], &mut Rows::new(&mut emit))?,
+            ("list", Some(page), _) => {
+                list::tree(&reader, &page, &base, self.spec.flags[3], &mut Rows::new(&mut emit))?
+            }
             ("list", None, Some(entry)) => {
                 let mut rows = Rows::new(&mut emit);
                 rows.push(&base, entry, "")?;
                 rows.flush()?;
             }
-            ("diff", _, _) => list::diff(&reader, self.spec.root, &reader, self.spec.other, b"", &mut Rows::new(&mut emit))?,
+            ("diff", _, _) => list::diff(
+                &reader,
+                self.spec.root,
+                &reader,
+                self.spec.other,
+                b"",
+                &mut Rows::new(&mut emit),
+            )?,
             (verb, page, _) => {
                 let what = if page.is_some() { "a folder" } else { "no folder" };
-                return Err(CoreError::Invalid(format!("{verb}: /{} is {what}", String::from_utf8_lossy(&self.spec.path.join(&b'/')))));
+                return Err(CoreError::Invalid(format!(
+                    "{verb}: /{} is {what}",
+                    String::from_utf8_lossy(&self.spec.path.join(&b'/'))
+                )));
             }
         }
         Ok("{}".into())
@@ -349,11 +297,15 @@ impl Run {
         let mut seen = Default::default();
         let bad = |id: &[u8; 32]| {
             let place = self.table.place(id);
-            place.is_some_and(|p| self.spec.damaged.contains(&self.table.packs[p.pack as usize].name()))
+            place.is_some_and(|p| {
+                self.spec.damaged.contains(&self.table.packs[p.pack as usize].name())
+            })
         };
         let (mut files, mut chunks) = (0, 0);
         for root in &self.spec.roots {
-            let (f, c) = list::check(&reader, root, &mut seen, &bad, &mut |path, message| self.trouble(path, message));
+            let (f, c) = list::check(&reader, root, &mut seen, &bad, &mut |path, message| {
+                self.trouble(path, message)
+            });
             files += f;
             chunks += c;
         }

@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 pub fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
-    bytes.try_into().map_err(|_| Error::from_reason(format!("invalid: expected {N} bytes, got {}", bytes.len())))
+    bytes.try_into().map_err(|_| {
+        Error::from_reason(format!("invalid: expected {N} bytes, got {}", bytes.len()))
+    })
 }
 
 /// A sealed object and the name it is to be stored under, without its folder.
@@ -26,8 +28,13 @@ fn sealed(upload: &[u8; 16], bytes: Vec<u8>) -> Sealed {
 
 fn upload(name: &str) -> Result<[u8; 16]> {
     let hex = name.split_once('-').map(|(_, u)| u).filter(|u| u.len() == 32 && u.is_ascii());
-    let bytes: Option<Vec<u8>> = hex.and_then(|h| (0..16).map(|i| u8::from_str_radix(&h[i * 2..i * 2 + 2], 16).ok()).collect());
-    fixed(&bytes.ok_or_else(|| Error::from_reason(format!("damaged: {name} is not an object's name")))?)
+    let bytes: Option<Vec<u8>> = hex
+        .and_then(|h| (0..16).map(|i| u8::from_str_radix(&h[i * 2..i * 2 + 2], 16).ok()).collect());
+    fixed(
+        &bytes.ok_or_else(|| {
+            Error::from_reason(format!("damaged: {name} is not an object's name"))
+        })?,
+    )
 }
 
 fn secret_kind(kind: &str) -> Secret {
@@ -56,7 +63,11 @@ pub struct KdfCost {
 #[napi(catch_unwind)]
 pub fn read_slot(bytes: Buffer) -> Result<SlotFacts> {
     let info = slot_info(&bytes).map_err(throw)?;
-    Ok(SlotFacts { kind: u32::from(info.kind), fingerprint: holdall_core::object::hex(&info.fingerprint), memory_ki_b: info.cost.0 })
+    Ok(SlotFacts {
+        kind: u32::from(info.kind),
+        fingerprint: holdall_core::object::hex(&info.fingerprint),
+        memory_ki_b: info.cost.0,
+    })
 }
 
 /// `hex(BLAKE3(bytes))`: what an object's name must begin with.
@@ -86,10 +97,19 @@ impl Keyring {
     }
 
     #[napi(catch_unwind)]
-    pub fn seal_slot(&self, kind: String, secret: Buffer, cost: KdfCost, label: String, created: i64) -> Result<Sealed> {
+    pub fn seal_slot(
+        &self,
+        kind: String,
+        secret: Buffer,
+        cost: KdfCost,
+        label: String,
+        created: i64,
+    ) -> Result<Sealed> {
         let ring = self.ring.lock().expect("no panic");
         let cost = (cost.memory_ki_b, cost.passes, cost.lanes);
-        let bytes = ring.seal_slot(secret_kind(&kind), &secret, cost, &label, created as u64).map_err(throw)?;
+        let bytes = ring
+            .seal_slot(secret_kind(&kind), &secret, cost, &label, created as u64)
+            .map_err(throw)?;
         Ok(sealed(&holdall_core::crypto::random(), bytes))
     }
 
@@ -118,7 +138,11 @@ impl Keyring {
     #[napi]
     pub fn new_domain(&self, label: String) -> Vec<Sealed> {
         let uploads = [holdall_core::crypto::random(), holdall_core::crypto::random()];
-        let made = self.ring.lock().expect("no panic").new_domain(&label, holdall_core::cut::preferred(), uploads);
+        let made = self.ring.lock().expect("no panic").new_domain(
+            &label,
+            holdall_core::cut::preferred(),
+            uploads,
+        );
         made.into_iter().zip(&uploads).map(|(bytes, u)| sealed(u, bytes)).collect()
     }
 
@@ -173,7 +197,8 @@ impl Index {
         let ring = keyring.ring.lock().expect("no panic");
         let run = ring.open(Type::Index, &upload(&name)?, &bytes).map_err(throw)?;
         let mut table = self.table.lock().expect("no panic");
-        let own = Arc::get_mut(&mut table).ok_or_else(|| Error::from_reason("invalid: the index is in use"))?;
+        let own = Arc::get_mut(&mut table)
+            .ok_or_else(|| Error::from_reason("invalid: the index is in use"))?;
         own.add_run(&run, &self.present).map_err(throw)
     }
 
@@ -186,7 +211,10 @@ impl Index {
     #[napi]
     pub fn missing(&self) -> Vec<String> {
         let table = self.table.lock().expect("no panic");
-        let gone = table.packs.iter().filter(|p| self.present.get(&p.name()) != Some(&u64::from(p.length)));
+        let gone = table
+            .packs
+            .iter()
+            .filter(|p| self.present.get(&p.name()) != Some(&u64::from(p.length)));
         gone.map(|p| p.name()).collect()
     }
 }

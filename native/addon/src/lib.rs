@@ -4,6 +4,7 @@
 mod bridge;
 mod jobs;
 mod keys;
+mod spec;
 
 use napi_derive::napi;
 
@@ -11,7 +12,8 @@ use napi_derive::napi;
 #[napi]
 pub fn format_constants() -> String {
     use holdall_core::{cut, index, keyring, object, pack, page};
-    let types: Vec<String> = object::TYPES.iter().map(|(t, n)| format!("\"{n}\":{}", *t as u8)).collect();
+    let types: Vec<String> =
+        object::TYPES.iter().map(|(t, n)| format!("\"{n}\":{}", *t as u8)).collect();
     format!(
         "{{\"version\":{},\"suite\":{},\"header\":{},\"tail\":{},\"packLimit\":{},\"contentsFixed\":{},\"blockRow\":{},\"chunkRow\":{},\"blockLimit\":{},\"runFixed\":{},\"packRow\":{},\"idRow\":{},\"pageLimit\":{},\"inlineIds\":{},\"cutMinimum\":{},\"cutAverage\":{},\"cutMaximum\":{},\"pagedChunk\":{},\"kdfFloorKiB\":{},\"kdfCeilingKiB\":{},\"types\":{{{}}}}}",
         object::VERSION, object::SUITE, object::HEADER, pack::TAIL, pack::LIMIT, pack::CONTENTS_FIXED, pack::BLOCK_ROW,

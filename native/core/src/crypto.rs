@@ -44,7 +44,10 @@ impl ObjectKey {
         let mut out = [0u8; 64];
         hasher.finalize_xof().fill(&mut out);
         let key = UnboundKey::new(&AES_256_GCM, &out[..32]).expect("a 32-byte key");
-        ObjectKey { key: LessSafeKey::new(key), commitment: out[32..].try_into().expect("32 bytes") }
+        ObjectKey {
+            key: LessSafeKey::new(key),
+            commitment: out[32..].try_into().expect("32 bytes"),
+        }
     }
 
     /// Encrypts `data` where it lies; returns the tag.

@@ -35,8 +35,13 @@ pub fn preferred() -> u8 {
 
 /// Whether a file beginning with `head` is one whose writers update pages in place.
 pub fn is_paged(head: &[u8]) -> bool {
-    let at = |n: usize, magic: &[u8]| head.len() >= n + magic.len() && &head[n..n + magic.len()] == magic;
-    at(0, b"SQLite format 3\0") || at(0, b"redb\x1a\x0a\xa9\x0d\x0a") || at(16, &[0xde, 0xc0, 0xef, 0xbe]) || at(0, b"QFI\xfb")
+    let at = |n: usize, magic: &[u8]| {
+        head.len() >= n + magic.len() && &head[n..n + magic.len()] == magic
+    };
+    at(0, b"SQLite format 3\0")
+        || at(0, b"redb\x1a\x0a\xa9\x0d\x0a")
+        || at(16, &[0xde, 0xc0, 0xef, 0xbe])
+        || at(0, b"QFI\xfb")
 }
 
 impl Cutter {
@@ -61,14 +66,17 @@ impl Cutter {
         }
         let end = data.len().min(MAXIMUM);
         let middle = end.min(AVERAGE);
-        let cut = self.find(data, MINIMUM, middle, STRICT).or_else(|| self.find(data, middle, end, LOOSE));
+        let cut = self
+            .find(data, MINIMUM, middle, STRICT)
+            .or_else(|| self.find(data, middle, end, LOOSE));
         cut.unwrap_or(end)
     }
 
     fn gear(&self, data: &[u8]) -> usize {
         use fastcdc::v2020::{FastCDC, Normalization};
         let (min, avg, max) = (MINIMUM as u32, AVERAGE as u32, MAXIMUM as u32);
-        let cdc = FastCDC::with_level_and_seed(data, min, avg, max, Normalization::Level2, self.seed);
+        let cdc =
+            FastCDC::with_level_and_seed(data, min, avg, max, Normalization::Level2, self.seed);
         cdc.into_iter().next().map_or(data.len(), |c| c.length)
     }
 
@@ -143,7 +151,8 @@ mod vaes {
                 for (i, s) in state.iter().enumerate() {
                     let out = _mm512_aesenclast_epi128(*s, keys[10]);
                     let zero = u32::from(_mm512_testn_epi64_mask(out, want)) & 0x55;
-                    hits |= (zero & 1 | (zero & 4) >> 1 | (zero & 16) >> 2 | (zero & 64) >> 3) << (4 * i);
+                    hits |= (zero & 1 | (zero & 4) >> 1 | (zero & 16) >> 2 | (zero & 64) >> 3)
+                        << (4 * i);
                 }
                 if hits != 0 {
                     let found = at + hits.trailing_zeros() as usize;
@@ -210,7 +219,10 @@ mod tests {
         let slow = Cutter { wide: None, ..Cutter::new(AES, &[7; 32]) };
         assert_eq!(cuts(&fast, &data), cuts(&slow, &data));
         for to in 100..180 {
-            assert_eq!(fast.find(&data[..to], 40, to, 63), slow.find_scalar(&data[..to], 40, to, 63));
+            assert_eq!(
+                fast.find(&data[..to], 40, to, 63),
+                slow.find_scalar(&data[..to], 40, to, 63)
+            );
         }
     }
 
@@ -223,7 +235,8 @@ mod tests {
             let mut edited = data.clone();
             edited.splice(1_000_000..1_000_000, b"inserted".iter().copied());
             let after = cuts(&cutter, &edited);
-            let tail = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+            let tail =
+                before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
             assert!(tail * 10 > before.len() * 7, "{tail} of {} chunks stayed", before.len());
         }
     }
@@ -231,6 +244,9 @@ mod tests {
     #[test]
     fn another_key_cuts_elsewhere() {
         let data = noise(4 << 20);
-        assert_ne!(cuts(&Cutter::new(AES, &[1; 32]), &data), cuts(&Cutter::new(AES, &[2; 32]), &data));
+        assert_ne!(
+            cuts(&Cutter::new(AES, &[1; 32]), &data),
+            cuts(&Cutter::new(AES, &[2; 32]), &data)
+        );
     }
 }

@@ -6,7 +6,11 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub enum Error {
     /// A system call on the user's own files failed.
-    Source { op: &'static str, path: Vec<u8>, errno: i32 },
+    Source {
+        op: &'static str,
+        path: Vec<u8>,
+        errno: i32,
+    },
     /// The store did not take or give an object.
     Store(String),
     /// Bytes that are not what the format or an authentication tag says.
@@ -47,7 +51,9 @@ impl fmt::Display for Error {
                 let text = text.split(" (os error").next().unwrap_or("").to_lowercase();
                 write!(f, "{}: {op}: {text}", String::from_utf8_lossy(path))
             }
-            Error::Store(m) | Error::Damaged(m) | Error::Missing(m) | Error::Invalid(m) => f.write_str(m),
+            Error::Store(m) | Error::Damaged(m) | Error::Missing(m) | Error::Invalid(m) => {
+                f.write_str(m)
+            }
             Error::Cancelled => f.write_str("interrupted"),
         }
     }

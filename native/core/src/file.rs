@@ -33,7 +33,9 @@ pub struct Large {
 impl Large {
     /// Reads the stream of the file's data at `offset`: its extents one after the other.
     fn read(&self, out: &mut [u8], offset: u64) -> Result<usize> {
-        let Some(extents) = &self.extents else { return posix::read_at(self.fd.as_raw_fd(), out, offset) };
+        let Some(extents) = &self.extents else {
+            return posix::read_at(self.fd.as_raw_fd(), out, offset);
+        };
         let (mut done, mut start) = (0, 0);
         for (at, length) in extents {
             let wanted = offset + done as u64;
@@ -53,7 +55,17 @@ impl Large {
 }
 
 #[allow(clippy::too_many_arguments)]
-pub fn save(job: &Job, worker: &mut Worker, folder: &Arc<Folder>, dir: &Arc<OwnedFd>, index: usize, name: &[u8], cname: &CStr, link: Option<u64>, hint: Hint) -> Result<()> {
+pub fn save(
+    job: &Job,
+    worker: &mut Worker,
+    folder: &Arc<Folder>,
+    dir: &Arc<OwnedFd>,
+    index: usize,
+    name: &[u8],
+    cname: &CStr,
+    link: Option<u64>,
+    hint: Hint,
+) -> Result<()> {
     match open(job, folder, dir, index, name, cname, link, hint) {
         Ok(large) => {
             folder.pending.fetch_add(1, Ordering::AcqRel);
@@ -67,13 +79,26 @@ pub fn save(job: &Job, worker: &mut Worker, folder: &Arc<Folder>, dir: &Arc<Owne
 }
 
 #[allow(clippy::too_many_arguments)]
-fn open(job: &Job, folder: &Arc<Folder>, dir: &Arc<OwnedFd>, index: usize, name: &[u8], cname: &CStr, link: Option<u64>, hint: Hint) -> Result<Large> {
+fn open(
+    job: &Job,
+    folder: &Arc<Folder>,
+    dir: &Arc<OwnedFd>,
+    index: usize,
+    name: &[u8],
+    cname: &CStr,
+    link: Option<u64>,
+    hint: Hint,
+) -> Result<Large> {
     let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let fd = posix::open_at(dir.as_raw_fd(), cname, flags | libc::O_NOATIME, 0)
         .or_else(|_| posix::open_at(dir.as_raw_fd(), cname, flags, 0))?;
     let stat = posix::stat(fd.as_raw_fd(), c"")?;
     if stat.format() != libc::S_IFREG {
-        return Err(Error::Source { op: "became another kind of file while it was read", path: name.to_vec(), errno: 0 });
+        return Err(Error::Source {
+            op: "became another kind of file while it was read",
+            path: name.to_vec(),
+            errno: 0,
+        });
     }
     let mut entry = base(job, name, &stat, FILE);
     entry.link = link;
@@ -81,7 +106,8 @@ fn open(job: &Job, folder: &Arc<Folder>, dir: &Arc<OwnedFd>, index: usize, name:
     let sparse = stat.blocks * 512 < stat.size;
     let extents = if sparse { posix::extents(fd.as_raw_fd(), stat.size) } else { None };
     if let Some(list) = &extents {
-        let bytes = list.iter().flat_map(|(at, n)| [at.to_le_bytes(), n.to_le_bytes()]).flatten().collect();
+        let bytes =
+            list.iter().flat_map(|(at, n)| [at.to_le_bytes(), n.to_le_bytes()]).flatten().collect();
         entry.ext.insert(0, (EXT_EXTENTS, true, bytes));
     }
     let length = extents.as_ref().map_or(stat.size, |l| l.iter().map(|e| e.1).sum());
@@ -107,7 +133,13 @@ fn open(job: &Job, folder: &Arc<Folder>, dir: &Arc<OwnedFd>, index: usize, name:
 }
 
 /// Reads, cuts and stores one part of a file; passes the baton before the slow half.
-pub fn part(job: &Job, worker: &mut Worker, large: Arc<Large>, offset: u64, number: usize) -> Result<()> {
+pub fn part(
+    job: &Job,
+    worker: &mut Worker,
+    large: Arc<Large>,
+    offset: u64,
+    number: usize,
+) -> Result<()> {
     let size = (large.length - offset).min(PART as u64) as usize;
     let mut buffer = std::mem::take(&mut worker.buffer);
     if buffer.len() < size {
@@ -148,12 +180,17 @@ fn close(job: &Job, worker: &mut Worker, large: &Large, failed: bool) -> Result<
     let mut entry = large.entry.lock().expect("no panic").clone();
     entry.content = worker.content(ids)?;
     let now = posix::stat(large.fd.as_raw_fd(), c"");
-    let same = now.is_ok_and(|n| n.size == large.stat.size && n.mtime == large.stat.mtime && n.ctime == large.stat.ctime);
+    let same = now.is_ok_and(|n| {
+        n.size == large.stat.size && n.mtime == large.stat.mtime && n.ctime == large.stat.ctime
+    });
     let mut hint = large.hint;
     if !same || failed {
         hint.inode = 0;
         if !failed {
-            job.trouble(large.folder.path(&entry.name), "changed while it was read; saved as it was seen".into());
+            job.trouble(
+                large.folder.path(&entry.name),
+                "changed while it was read; saved as it was seen".into(),
+            );
         }
     }
     if entry.link.is_some() && same {

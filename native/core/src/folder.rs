@@ -157,7 +157,11 @@ pub fn hint(stat: &Stat, racy_from: (i64, u32)) -> Hint {
 }
 
 /// Writes a finished folder's pages and hints; returns both roots and the summary of it all.
-pub fn pages(worker: &mut Worker, saved: Vec<Saved>, page_key: &[u8; 32]) -> Result<(Id, Id, Summary)> {
+pub fn pages(
+    worker: &mut Worker,
+    saved: Vec<Saved>,
+    page_key: &[u8; 32],
+) -> Result<(Id, Id, Summary)> {
     let mut level: Vec<(Vec<u8>, Id, Summary)> = Vec::new();
     let mut hints: Vec<Id> = Vec::new();
     let mut leaf = Leaf::default();
@@ -190,7 +194,11 @@ pub fn pages(worker: &mut Worker, saved: Vec<Saved>, page_key: &[u8; 32]) -> Res
 
 /// One level of nodes over pages: a node ends where a page id's low bits are zero.
 #[allow(clippy::type_complexity)]
-fn above(worker: &mut Worker, level: &[(Vec<u8>, Id, Summary)], hints: &[Id]) -> Result<(Vec<(Vec<u8>, Id, Summary)>, Vec<Id>)> {
+fn above(
+    worker: &mut Worker,
+    level: &[(Vec<u8>, Id, Summary)],
+    hints: &[Id],
+) -> Result<(Vec<(Vec<u8>, Id, Summary)>, Vec<Id>)> {
     let (mut up, mut up_hints, mut start) = (Vec::new(), Vec::new(), 0);
     for end in 1..=level.len() {
         let full = end - start >= 8 && level[end - 1].1[0] & 63 == 0 || end - start == 1024;
@@ -223,7 +231,12 @@ struct Leaf {
 }
 
 impl Leaf {
-    fn write(&mut self, worker: &mut Worker, level: &mut Vec<(Vec<u8>, Id, Summary)>, hints: &mut Vec<Id>) -> Result<()> {
+    fn write(
+        &mut self,
+        worker: &mut Worker,
+        level: &mut Vec<(Vec<u8>, Id, Summary)>,
+        hints: &mut Vec<Id>,
+    ) -> Result<()> {
         let leaf = std::mem::take(self);
         let first = leaf.entries.first().map(|e| e.name.clone()).unwrap_or_default();
         let id = worker.page(&Page::Leaf(leaf.entries))?;
@@ -232,4 +245,3 @@ impl Leaf {
         Ok(())
     }
 }
-

@@ -39,7 +39,9 @@ pub fn encode(claim: &[u8; 16], domain: &[u8; 16], packs: &[Indexed]) -> Vec<u8>
     let (mut heads, mut blocks, mut count) = (Vec::new(), Vec::new(), 0u32);
     for (p, indexed) in packs.iter().enumerate() {
         let row = &indexed.pack;
-        for part in [&row.hash[..], &row.upload, &row.salt, &row.commitment, &row.length.to_le_bytes()] {
+        for part in
+            [&row.hash[..], &row.upload, &row.salt, &row.commitment, &row.length.to_le_bytes()]
+        {
             heads.extend_from_slice(part);
         }
         let mut chunks = indexed.chunks.iter();
@@ -103,7 +105,8 @@ impl Table {
     /// length): a run is a hint, the listing of packs is the truth.
     pub fn add_run(&mut self, run: &[u8], present: &HashMap<String, u64>) -> Result<()> {
         let bad = || Error::Damaged("index run is malformed".into());
-        let size = u32::from_le_bytes(run.get(..4).ok_or_else(bad)?.try_into().expect("4 bytes")) as usize;
+        let size =
+            u32::from_le_bytes(run.get(..4).ok_or_else(bad)?.try_into().expect("4 bytes")) as usize;
         if !(RUN_FIXED..=RUN_LIMIT).contains(&size) {
             return Err(bad());
         }
@@ -147,7 +150,9 @@ impl Table {
         }
         for i in 0..nr {
             let [block, offset, length] = [0, 1, 2].map(|c| word(columns + (c * nr + i) * 4));
-            let Some((pack, _, b)) = self.blocks.get((block_base + block) as usize) else { return Err(bad()) };
+            let Some((pack, _, b)) = self.blocks.get((block_base + block) as usize) else {
+                return Err(bad());
+            };
             if u64::from(offset) + u64::from(length) > u64::from(b.plain) {
                 return Err(bad());
             }

@@ -82,7 +82,9 @@ impl Job {
         let chunks = Arc::new(Chunks::new(sink, table, spec.level, spec.dry)?);
         let excludes = match spec.exclude.is_empty() {
             true => None,
-            false => Some(Arc::new(Rules { own: matcher(b"/", &spec.exclude.join("\n"))?, above: None })),
+            false => {
+                Some(Arc::new(Rules { own: matcher(b"/", &spec.exclude.join("\n"))?, above: None }))
+            }
         };
         Ok(Job {
             spec,
@@ -124,15 +126,23 @@ impl Job {
         if !self.spec.dry {
             self.chunks.sink.finish()?;
         }
-        let (root, hints, summary) = self.result.lock().expect("no panic").take().ok_or(Error::Cancelled)?;
+        let (root, hints, summary) =
+            self.result.lock().expect("no panic").take().ok_or(Error::Cancelled)?;
         let owners = self.owners.lock().expect("no panic");
-        let pages = self.chunks.dry.as_ref().map(|p| std::mem::take(&mut *p.lock().expect("no panic")));
+        let pages =
+            self.chunks.dry.as_ref().map(|p| std::mem::take(&mut *p.lock().expect("no panic")));
         Ok(Outcome {
             root,
             hints,
             summary,
-            users: owners[0].iter().filter_map(|id| Some((*id, crate::owner::user_name(*id)?))).collect(),
-            groups: owners[1].iter().filter_map(|id| Some((*id, crate::owner::group_name(*id)?))).collect(),
+            users: owners[0]
+                .iter()
+                .filter_map(|id| Some((*id, crate::owner::user_name(*id)?)))
+                .collect(),
+            groups: owners[1]
+                .iter()
+                .filter_map(|id| Some((*id, crate::owner::group_name(*id)?)))
+                .collect(),
             pages: pages.unwrap_or_default(),
         })
     }
@@ -158,7 +168,9 @@ impl Job {
             }
             match task {
                 Task::Folder(folder) => crate::scan::folder(self, &mut worker, folder)?,
-                Task::Large(large, offset, part) => crate::file::part(self, &mut worker, large, offset, part)?,
+                Task::Large(large, offset, part) => {
+                    crate::file::part(self, &mut worker, large, offset, part)?
+                }
             }
         }
         worker.finish()
@@ -198,7 +210,10 @@ impl Job {
     pub fn done(&self, worker: &mut Worker, mut folder: Arc<Folder>) -> Result<()> {
         let page_key = self.reader.domain.ids[1];
         while folder.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let saved: Vec<Saved> = std::mem::take(&mut *folder.saved.lock().expect("no panic")).into_iter().flatten().collect();
+            let saved: Vec<Saved> = std::mem::take(&mut *folder.saved.lock().expect("no panic"))
+                .into_iter()
+                .flatten()
+                .collect();
             let (page, hints, summary) = pages(worker, saved, &page_key)?;
             let Some((parent, index)) = folder.parent.clone() else {
                 *self.result.lock().expect("no panic") = Some((page, hints, summary));
@@ -217,9 +232,12 @@ impl Job {
 /// Rules in gitignore's syntax, anchored at `root`.
 pub fn matcher(root: &[u8], text: &str) -> Result<Gitignore> {
     use std::os::unix::ffi::OsStrExt;
-    let mut builder = GitignoreBuilder::new(std::path::Path::new(std::ffi::OsStr::from_bytes(root)));
+    let mut builder =
+        GitignoreBuilder::new(std::path::Path::new(std::ffi::OsStr::from_bytes(root)));
     for line in text.lines() {
-        builder.add_line(None, line).map_err(|e| Error::Invalid(format!("pattern {line:?}: {e}")))?;
+        builder
+            .add_line(None, line)
+            .map_err(|e| Error::Invalid(format!("pattern {line:?}: {e}")))?;
     }
     builder.build().map_err(|e| Error::Invalid(format!("patterns: {e}")))
 }
@@ -262,8 +280,24 @@ pub fn stream(job: &Job, name: &[u8], input: impl AsRawFd, mtime: (i64, u32)) ->
     }
     let content = worker.content(ids)?;
     let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
-    let entry = Entry { name: name.to_vec(), kind: FILE, mode: 0o600, uid, gid, mtime, size, content, link: None, xattrs: vec![], ext: vec![] };
-    let (root, hints, summary) = pages(&mut worker, vec![Saved { entry, hint: Hint::default(), below: None }], &job.reader.domain.ids[1])?;
+    let entry = Entry {
+        name: name.to_vec(),
+        kind: FILE,
+        mode: 0o600,
+        uid,
+        gid,
+        mtime,
+        size,
+        content,
+        link: None,
+        xattrs: vec![],
+        ext: vec![],
+    };
+    let (root, hints, summary) = pages(
+        &mut worker,
+        vec![Saved { entry, hint: Hint::default(), below: None }],
+        &job.reader.domain.ids[1],
+    )?;
     worker.finish()?;
     job.chunks.sink.finish()?;
     Ok(Outcome { root, hints, summary, users: vec![], groups: vec![], pages: HashMap::new() })

@@ -47,7 +47,14 @@ pub struct Keyring {
 
 impl Keyring {
     pub fn generate() -> Keyring {
-        Keyring { root: random(), lineage: random(), replica: random(), domains: vec![], epochs: vec![], roles: vec![] }
+        Keyring {
+            root: random(),
+            lineage: random(),
+            replica: random(),
+            domains: vec![],
+            epochs: vec![],
+            roles: vec![],
+        }
     }
 
     pub fn fingerprint(&self) -> [u8; 16] {
@@ -55,9 +62,18 @@ impl Keyring {
     }
 
     /// Wraps the root key. `cost` is Argon2id's (m in KiB, t, p); zeros for 256-bit secrets.
-    pub fn seal_slot(&self, kind: Secret, secret: &[u8], cost: (u32, u32, u32), label: &str, created: u64) -> Result<Vec<u8>> {
+    pub fn seal_slot(
+        &self,
+        kind: Secret,
+        secret: &[u8],
+        cost: (u32, u32, u32),
+        label: &str,
+        created: u64,
+    ) -> Result<Vec<u8>> {
         if kind == Secret::Passphrase && (cost.0 < KDF_FLOOR.0 || cost.1 < KDF_FLOOR.1) {
-            return Err(Error::Invalid("a passphrase needs at least 64 MiB and 3 passes of Argon2id".into()));
+            return Err(Error::Invalid(
+                "a passphrase needs at least 64 MiB and 3 passes of Argon2id".into(),
+            ));
         }
         let salt = random::<32>();
         let key = slot_key(kind, secret, &salt, cost)?;
@@ -102,7 +118,14 @@ impl Keyring {
         let mut r = Reader::new(plain);
         r.array_of(5)?;
         let (root, lineage) = (r.bin_of::<32>()?, r.bin_of::<16>()?);
-        let ring = Keyring { root, lineage, replica: [0; 16], domains: vec![], epochs: vec![], roles: vec![] };
+        let ring = Keyring {
+            root,
+            lineage,
+            replica: [0; 16],
+            domains: vec![],
+            epochs: vec![],
+            roles: vec![],
+        };
         if ring.fingerprint() != info.fingerprint {
             return Err(Error::Damaged("slot names another root key than it holds".into()));
         }
@@ -183,14 +206,17 @@ impl Keyring {
             Type::Config => return Ok((&self.root, &self.lineage)),
             Type::Section => {
                 let epoch = self.epochs.last();
-                return epoch.map(|e| (&e.key, &self.replica)).ok_or_else(|| Error::Missing("no domain key".into()));
+                return epoch
+                    .map(|e| (&e.key, &self.replica))
+                    .ok_or_else(|| Error::Missing("no domain key".into()));
             }
             Type::Index => 2,
             Type::Fence | Type::Condemned | Type::Tombstone => 3,
             _ => 1,
         };
         let key = self.roles.iter().find(|(r, _)| *r == role).map(|(_, k)| k);
-        key.map(|k| (k, &self.replica)).ok_or_else(|| Error::Missing(format!("no key of role {role}")))
+        key.map(|k| (k, &self.replica))
+            .ok_or_else(|| Error::Missing(format!("no key of role {role}")))
     }
 
     pub fn seal(&self, kind: Type, upload: &[u8; 16], content: &[u8]) -> Result<Vec<u8>> {
@@ -200,8 +226,9 @@ impl Keyring {
 
     pub fn open(&self, kind: Type, upload: &[u8; 16], data: &[u8]) -> Result<Vec<u8>> {
         let (key, binding) = self.source(kind)?;
-        object::open(kind, key, &self.lineage, binding, upload, data)?
-            .ok_or_else(|| Error::Damaged(format!("{} is sealed under a key that is not here", kind.name())))
+        object::open(kind, key, &self.lineage, binding, upload, data)?.ok_or_else(|| {
+            Error::Damaged(format!("{} is sealed under a key that is not here", kind.name()))
+        })
     }
 
     pub fn domain(&self) -> Result<Arc<Domain>> {
@@ -239,13 +266,20 @@ pub fn slot_info(data: &[u8]) -> Result<SlotInfo> {
     Ok(SlotInfo { kind, fingerprint, cost, end })
 }
 
-fn slot_key(kind: Secret, secret: &[u8], salt: &[u8; 32], cost: (u32, u32, u32)) -> Result<ObjectKey> {
+fn slot_key(
+    kind: Secret,
+    secret: &[u8],
+    salt: &[u8; 32],
+    cost: (u32, u32, u32),
+) -> Result<ObjectKey> {
     let mut kek = [0u8; 32];
     if kind == Secret::Passphrase {
         if cost.0 > KDF_CEILING.0 || cost.1 > KDF_CEILING.1 || cost.2 > KDF_CEILING.2 {
             return Err(Error::Invalid(format!(
                 "key slot asks for {} MiB, {} passes and {} lanes, above the ceiling",
-                cost.0 >> 10, cost.1, cost.2
+                cost.0 >> 10,
+                cost.1,
+                cost.2
             )));
         }
         let bad = |e| Error::Damaged(format!("key slot has impossible costs: {e}"));
@@ -254,7 +288,8 @@ fn slot_key(kind: Secret, secret: &[u8], salt: &[u8; 32], cost: (u32, u32, u32))
             .hash_password_into(secret, salt, &mut kek)
             .map_err(bad)?;
     } else {
-        kek = secret.try_into().map_err(|_| Error::Invalid("the key is not 32 bytes long".into()))?;
+        kek =
+            secret.try_into().map_err(|_| Error::Invalid("the key is not 32 bytes long".into()))?;
     }
     Ok(ObjectKey::derive("holdall v1 slot", &[&kek, salt]))
 }

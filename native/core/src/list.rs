@@ -77,7 +77,14 @@ pub fn tree(reader: &Reader, page: &Id, base: &[u8], recurse: bool, rows: &mut R
 }
 
 /// What changed from one folder to another; equal pages are never opened.
-pub fn diff(old: &Reader, a: Option<Id>, new: &Reader, b: Option<Id>, base: &[u8], rows: &mut Rows) -> Result<()> {
+pub fn diff(
+    old: &Reader,
+    a: Option<Id>,
+    new: &Reader,
+    b: Option<Id>,
+    base: &[u8],
+    rows: &mut Rows,
+) -> Result<()> {
     let mut stack = vec![(base.to_vec(), a, b)];
     while let Some((path, a, b)) = stack.pop() {
         if a == b {
@@ -135,7 +142,13 @@ fn mark(x: &Entry, y: &Entry) -> Option<&'static str> {
 }
 
 /// Visits everything a snapshot needs; `broken` gets each path with what is wrong with it.
-pub fn check(reader: &Reader, page: &Id, seen: &mut std::collections::HashSet<Id>, damaged: &dyn Fn(&Id) -> bool, broken: &mut dyn FnMut(Vec<u8>, String)) -> (u64, u64) {
+pub fn check(
+    reader: &Reader,
+    page: &Id,
+    seen: &mut std::collections::HashSet<Id>,
+    damaged: &dyn Fn(&Id) -> bool,
+    broken: &mut dyn FnMut(Vec<u8>, String),
+) -> (u64, u64) {
     let (mut files, mut chunks) = (0, 0);
     let mut stack = vec![(Vec::new(), *page)];
     while let Some((path, page)) = stack.pop() {
@@ -145,7 +158,10 @@ pub fn check(reader: &Reader, page: &Id, seen: &mut std::collections::HashSet<Id
         let entries = match reader.entries(&page) {
             Ok(entries) => entries,
             Err(e) => {
-                broken(if path.is_empty() { b"/".to_vec() } else { path }, format!("folder cannot be read: {e}"));
+                broken(
+                    if path.is_empty() { b"/".to_vec() } else { path },
+                    format!("folder cannot be read: {e}"),
+                );
                 continue;
             }
         };

@@ -94,13 +94,21 @@ impl Header {
             return Err(Error::Damaged(format!("not a {name}: no holdall header")));
         }
         if data[7] != VERSION {
-            return Err(Error::Invalid(format!("{name} has format version {}; this holdall reads 1", data[7])));
+            return Err(Error::Invalid(format!(
+                "{name} has format version {}; this holdall reads 1",
+                data[7]
+            )));
         }
         if data[8] != kind as u8 {
-            return Err(Error::Damaged(format!("object of type {} where a {name} should be", data[8])));
+            return Err(Error::Damaged(format!(
+                "object of type {} where a {name} should be",
+                data[8]
+            )));
         }
         if data[9] != SUITE || data[10..16] != [0; 6] {
-            return Err(Error::Invalid(format!("{name} uses a suite or flag this holdall does not know")));
+            return Err(Error::Invalid(format!(
+                "{name} uses a suite or flag this holdall does not know"
+            )));
         }
         Ok(Header { bytes: data[..HEADER].try_into().expect("80 bytes") })
     }
@@ -133,7 +141,14 @@ pub fn padme(length: usize) -> usize {
 
 /// Seals a record: header, ciphertext of `u32 length | content | zeros`, tag.
 /// `binding` is the replica id (the lineage id for keys and config); `upload` is part of the name.
-pub fn seal(kind: Type, source: &Key, lineage: &[u8; 16], binding: &[u8; 16], upload: &[u8; 16], content: &[u8]) -> Vec<u8> {
+pub fn seal(
+    kind: Type,
+    source: &Key,
+    lineage: &[u8; 16],
+    binding: &[u8; 16],
+    upload: &[u8; 16],
+    content: &[u8],
+) -> Vec<u8> {
     let salt = random::<32>();
     let key = object_key(kind, source, lineage, &salt);
     let header = Header::new(kind, &salt, &key.commitment);
@@ -150,7 +165,14 @@ pub fn seal(kind: Type, source: &Key, lineage: &[u8; 16], binding: &[u8; 16], up
 }
 
 /// Opens a record under one source key. `None`: the commitment is of another key.
-pub fn open(kind: Type, source: &Key, lineage: &[u8; 16], binding: &[u8; 16], upload: &[u8; 16], data: &[u8]) -> Result<Option<Vec<u8>>> {
+pub fn open(
+    kind: Type,
+    source: &Key,
+    lineage: &[u8; 16],
+    binding: &[u8; 16],
+    upload: &[u8; 16],
+    data: &[u8],
+) -> Result<Option<Vec<u8>>> {
     let header = Header::parse(data, kind)?;
     if data.len() < HEADER + 4 + TAG || data.len() > RECORD_LIMIT {
         return Err(Error::Damaged(format!("{} of impossible length {}", kind.name(), data.len())));
@@ -189,7 +211,10 @@ mod tests {
     fn padding_is_small_and_keeps_lengths_apart_only_roughly() {
         for n in [1, 255, 256, 1000, 65_537, 1 << 20, (1 << 24) + 1] {
             let padded = padme(n);
-            assert!(padded >= n && padded <= n.max(229) + n.max(229) / 8 + 1, "{n} became {padded}");
+            assert!(
+                padded >= n && padded <= n.max(229) + n.max(229) / 8 + 1,
+                "{n} became {padded}"
+            );
             assert_eq!(padme(padded), padded);
         }
     }
@@ -200,7 +225,9 @@ mod tests {
         let sealed = seal(Type::Snapshot, &key, &lineage, &binding, &upload, b"content");
         let opened = open(Type::Snapshot, &key, &lineage, &binding, &upload, &sealed);
         assert_eq!(opened.unwrap().unwrap(), b"content");
-        assert!(open(Type::Snapshot, &[9; 32], &lineage, &binding, &upload, &sealed).unwrap().is_none());
+        assert!(open(Type::Snapshot, &[9; 32], &lineage, &binding, &upload, &sealed)
+            .unwrap()
+            .is_none());
         assert!(open(Type::Snapshot, &key, &lineage, &binding, &[5; 16], &sealed).is_err());
         assert!(open(Type::Snapshot, &key, &lineage, &[5; 16], &upload, &sealed).is_err());
         assert!(open(Type::Claim, &key, &lineage, &binding, &upload, &sealed).is_err());

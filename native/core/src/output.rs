@@ -1,8 +1,8 @@
 //! File contents to a descriptor: `cat`, and `dump` as a tar stream (POSIX pax).
 
 use crate::error::{Error, Result};
-use crate::page::{self, Content, Entry};
 use crate::pack::Id;
+use crate::page::{self, Content, Entry};
 use crate::posix;
 use crate::reader::{Reader, DATA};
 use crate::restore::extents;
@@ -32,7 +32,10 @@ fn write(fd: RawFd, mut data: &[u8]) -> Result<()> {
 /// Writes a file's bytes, holes as zeros.
 pub fn cat(reader: &Reader, entry: &Entry, fd: RawFd) -> Result<()> {
     let ids = reader.chunk_ids(&entry.content)?;
-    let lengths = ids.iter().map(|id| Ok(u64::from(reader.place(id)?.length))).collect::<Result<Vec<u64>>>()?;
+    let lengths = ids
+        .iter()
+        .map(|id| Ok(u64::from(reader.place(id)?.length)))
+        .collect::<Result<Vec<u64>>>()?;
     let list = extents(entry, lengths.iter().sum())?;
     let mut runs = list.into_iter();
     let (mut at, mut left) = (0u64, 0u64);
@@ -72,7 +75,11 @@ pub fn dump(reader: &Reader, page: &Id, fd: RawFd) -> Result<()> {
             stack.pop();
             continue;
         };
-        let full = if path.is_empty() { entry.name.clone() } else { [&path[..], b"/", &entry.name].concat() };
+        let full = if path.is_empty() {
+            entry.name.clone()
+        } else {
+            [&path[..], b"/", &entry.name].concat()
+        };
         let first = entry.link.and_then(|g| links.get(&g).cloned());
         if let (None, Some(group)) = (&first, entry.link) {
             links.insert(group, full.clone());
@@ -85,7 +92,13 @@ pub fn dump(reader: &Reader, page: &Id, fd: RawFd) -> Result<()> {
     zeros(fd, 1024)
 }
 
-fn member(reader: &Reader, path: &[u8], e: &Entry, first: Option<Vec<u8>>, fd: RawFd) -> Result<()> {
+fn member(
+    reader: &Reader,
+    path: &[u8],
+    e: &Entry,
+    first: Option<Vec<u8>>,
+    fd: RawFd,
+) -> Result<()> {
     let (flag, link) = match (&first, &e.content) {
         (Some(first), _) => (b'1', first.clone()),
         (_, Content::Target(text)) => (b'2', text.clone()),
@@ -147,7 +160,9 @@ fn header(fd: RawFd, path: &[u8], flag: u8, size: u64, e: &Entry, link: &[u8]) -
         let n = value.len().min(room);
         block[at..at + n].copy_from_slice(&value[..n]);
     };
-    let octal = |v: u64, digits: usize| format!("{:0digits$o}", if v < 1 << (3 * digits) { v } else { 0 }).into_bytes();
+    let octal = |v: u64, digits: usize| {
+        format!("{:0digits$o}", if v < 1 << (3 * digits) { v } else { 0 }).into_bytes()
+    };
     put(0, 100, path);
     put(100, 8, &octal(u64::from(e.mode), 7));
     put(108, 8, &octal(u64::from(e.uid), 7));

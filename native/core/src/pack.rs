@@ -77,7 +77,12 @@ impl PackKey {
     }
 
     /// Opens ciphertext and tag that lie at `offset` of the pack, in place.
-    pub fn open<'a>(&self, counter: u64, offset: usize, data: &'a mut [u8]) -> Result<&'a mut [u8]> {
+    pub fn open<'a>(
+        &self,
+        counter: u64,
+        offset: usize,
+        data: &'a mut [u8],
+    ) -> Result<&'a mut [u8]> {
         if data.len() < TAG {
             return Err(Error::Damaged("sealed part shorter than its tag".into()));
         }
@@ -119,7 +124,8 @@ pub struct Contents {
 
 impl Contents {
     fn encode(&self) -> Vec<u8> {
-        let size = CONTENTS_FIXED + self.blocks.len() * BLOCK_ROW + self.chunks.len() * CHUNK_ROW + 4;
+        let size =
+            CONTENTS_FIXED + self.blocks.len() * BLOCK_ROW + self.chunks.len() * CHUNK_ROW + 4;
         let mut out = Vec::with_capacity(size);
         out.extend_from_slice(&[self.class, 0, 0, 0]);
         out.extend_from_slice(&self.claim);
@@ -152,9 +158,16 @@ impl Contents {
             class: data[0],
             claim: data[4..20].try_into().expect("16 bytes"),
             domain: data[20..36].try_into().expect("16 bytes"),
-            blocks: (0..blocks).map(|i| get_block(&data[CONTENTS_FIXED + i * BLOCK_ROW..])).collect::<Result<_>>()?,
+            blocks: (0..blocks)
+                .map(|i| get_block(&data[CONTENTS_FIXED + i * BLOCK_ROW..]))
+                .collect::<Result<_>>()?,
             chunks: (0..chunks)
-                .map(|i| (data[rows + i * 32..][..32].try_into().expect("32 bytes"), word(lengths + i * 4)))
+                .map(|i| {
+                    (
+                        data[rows + i * 32..][..32].try_into().expect("32 bytes"),
+                        word(lengths + i * 4),
+                    )
+                })
                 .collect(),
         };
         let mut at = 0usize;
@@ -181,7 +194,14 @@ pub fn put_block(out: &mut Vec<u8>, b: &Block) {
 
 pub fn get_block(d: &[u8]) -> Result<Block> {
     let word = |at: usize| u32::from_le_bytes(d[at..at + 4].try_into().expect("4 bytes"));
-    let b = Block { offset: word(0), stored: word(4), plain: word(8), chunks: word(12), codec: d[16], kind: d[17] };
+    let b = Block {
+        offset: word(0),
+        stored: word(4),
+        plain: word(8),
+        chunks: word(12),
+        codec: d[16],
+        kind: d[17],
+    };
     let fits = b.offset as usize >= HEADER && b.offset as usize + b.stored as usize <= LIMIT;
     if !fits || b.kind > 2 || b.codec > 1 || d[18..20] != [0, 0] || b.plain as usize > BLOCK_LIMIT {
         return Err(Error::Damaged("block row is malformed".into()));
@@ -199,22 +219,37 @@ pub struct OpenPack {
 }
 
 impl OpenPack {
-    pub fn new(mut buffer: Vec<u8>, epoch: &Epoch, lineage: &[u8; 16], class: u8, claim: [u8; 16]) -> OpenPack {
+    pub fn new(
+        mut buffer: Vec<u8>,
+        epoch: &Epoch,
+        lineage: &[u8; 16],
+        class: u8,
+        claim: [u8; 16],
+    ) -> OpenPack {
         let salt = crate::crypto::random::<32>();
         let key = PackKey::new(epoch, lineage, &salt);
         buffer.resize(LIMIT, 0);
         buffer[..HEADER].copy_from_slice(&key.header.bytes);
-        let contents = Contents { class, claim, domain: epoch.domain, blocks: vec![], chunks: vec![] };
+        let contents =
+            Contents { class, claim, domain: epoch.domain, blocks: vec![], chunks: vec![] };
         OpenPack { buffer, salt, key: std::sync::Arc::new(key), used: HEADER, contents }
     }
 
     pub fn fits(&self, payload: usize, chunks: usize) -> bool {
-        let rows = (self.contents.blocks.len() + 1) * BLOCK_ROW + (self.contents.chunks.len() + chunks) * CHUNK_ROW;
+        let rows = (self.contents.blocks.len() + 1) * BLOCK_ROW
+            + (self.contents.chunks.len() + chunks) * CHUNK_ROW;
         self.used + payload + TAG + CONTENTS_FIXED + rows + TAG + TAIL <= LIMIT
     }
 
     /// Appends a block; returns its row. The caller has asked `fits`.
-    pub fn add(&mut self, codec: u8, kind: u8, plain: usize, payload: &[u8], chunks: &[(Id, u32)]) -> Block {
+    pub fn add(
+        &mut self,
+        codec: u8,
+        kind: u8,
+        plain: usize,
+        payload: &[u8],
+        chunks: &[(Id, u32)],
+    ) -> Block {
         let offset = self.used;
         let data = &mut self.buffer[offset..offset + payload.len()];
         data.copy_from_slice(payload);
@@ -222,7 +257,14 @@ impl OpenPack {
         self.buffer[offset + payload.len()..][..TAG].copy_from_slice(&tag);
         let stored = payload.len() + TAG;
         self.used += stored;
-        let row = Block { offset: offset as u32, stored: stored as u32, plain: plain as u32, chunks: chunks.len() as u32, codec, kind };
+        let row = Block {
+            offset: offset as u32,
+            stored: stored as u32,
+            plain: plain as u32,
+            chunks: chunks.len() as u32,
+            codec,
+            kind,
+        };
         self.contents.blocks.push(row);
         self.contents.chunks.extend_from_slice(chunks);
         row

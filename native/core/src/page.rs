@@ -97,7 +97,9 @@ impl Entry {
     pub fn encode(&self, w: &mut Writer) {
         w.array(12);
         w.bin(&self.name);
-        [u32::from(self.kind), self.mode, self.uid, self.gid].iter().for_each(|n| w.uint(u64::from(*n)));
+        [u32::from(self.kind), self.mode, self.uid, self.gid]
+            .iter()
+            .for_each(|n| w.uint(u64::from(*n)));
         w.int(self.mtime.0);
         w.uint(u64::from(self.mtime.1));
         w.uint(self.size);
@@ -142,8 +144,16 @@ impl Entry {
     pub fn decode(r: &mut Reader) -> Result<Entry> {
         r.array_of(12)?;
         let name = r.bin()?.to_vec();
-        if name.is_empty() || name == b"." || name == b".." || name.contains(&b'/') || name.contains(&0) {
-            return Err(Error::Damaged(format!("entry name {:?} is not a name", String::from_utf8_lossy(&name))));
+        if name.is_empty()
+            || name == b"."
+            || name == b".."
+            || name.contains(&b'/')
+            || name.contains(&0)
+        {
+            return Err(Error::Damaged(format!(
+                "entry name {:?} is not a name",
+                String::from_utf8_lossy(&name)
+            )));
         }
         let kind = r.uint()?;
         let (mode, uid, gid) = (r.u32()?, r.u32()?, r.u32()?);
@@ -165,7 +175,9 @@ impl Entry {
             r.array_of(3)?;
             let (id, critical) = (r.uint()?, r.uint()? == 1);
             if critical && ![EXT_EXTENTS, EXT_PARTIAL].contains(&id) {
-                return Err(Error::Invalid(format!("entry needs extension {id}, which this holdall does not know")));
+                return Err(Error::Invalid(format!(
+                    "entry needs extension {id}, which this holdall does not know"
+                )));
             }
             ext.push((id, critical, r.bin()?.to_vec()));
         }
@@ -261,7 +273,8 @@ impl Page {
         r.array_of(3)?;
         let page = match r.uint()? {
             LEAF => {
-                let entries = (0..r.array()?).map(|_| Entry::decode(&mut r)).collect::<Result<Vec<_>>>()?;
+                let entries =
+                    (0..r.array()?).map(|_| Entry::decode(&mut r)).collect::<Result<Vec<_>>>()?;
                 ordered(entries.iter().map(|e| &e.name[..]))?;
                 Page::Leaf(entries)
             }

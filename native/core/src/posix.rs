@@ -91,7 +91,8 @@ pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
     unsafe { libc::lseek(dir, 0, libc::SEEK_SET) };
     loop {
         // SAFETY: the kernel writes at most the buffer's length.
-        let n = unsafe { libc::syscall(libc::SYS_getdents64, dir, buffer.as_mut_ptr(), buffer.len()) };
+        let n =
+            unsafe { libc::syscall(libc::SYS_getdents64, dir, buffer.as_mut_ptr(), buffer.len()) };
         let n = check(n, "list", b".")? as usize;
         if n == 0 {
             return Ok(out);
@@ -111,7 +112,8 @@ pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
 
 pub fn read_link(dir: RawFd, file: &CStr) -> Result<Vec<u8>> {
     let mut buffer = vec![0u8; libc::PATH_MAX as usize + 1];
-    let n = unsafe { libc::readlinkat(dir, file.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let n =
+        unsafe { libc::readlinkat(dir, file.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     buffer.truncate(check(n as i64, "read link", file.to_bytes())? as usize);
     Ok(buffer)
 }
@@ -152,7 +154,9 @@ fn collect(at: At) -> Result<Xattrs> {
         let key_c = name(key)?;
         let get = |p: *mut libc::c_char, n: usize| match at {
             At::Handle(fd) => unsafe { libc::fgetxattr(fd, key_c.as_ptr(), p.cast(), n) },
-            At::Name(path) => unsafe { libc::lgetxattr(path.as_ptr(), key_c.as_ptr(), p.cast(), n) },
+            At::Name(path) => unsafe {
+                libc::lgetxattr(path.as_ptr(), key_c.as_ptr(), p.cast(), n)
+            },
         };
         if let Some(value) = grow(get)? {
             out.push((key.to_vec(), value));
@@ -193,7 +197,15 @@ pub fn set_xattrs(dir: RawFd, file: &CStr, wanted: &Xattrs) -> Result<()> {
         check(i64::from(r), "remove attribute", key)?;
     }
     for (key, value) in wanted.iter().filter(|pair| !present.contains(pair)) {
-        let r = unsafe { libc::lsetxattr(path.as_ptr(), name(key)?.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+        let r = unsafe {
+            libc::lsetxattr(
+                path.as_ptr(),
+                name(key)?.as_ptr(),
+                value.as_ptr().cast(),
+                value.len(),
+                0,
+            )
+        };
         check(i64::from(r), "set attribute", key)?;
     }
     Ok(())
@@ -202,12 +214,17 @@ pub fn set_xattrs(dir: RawFd, file: &CStr, wanted: &Xattrs) -> Result<()> {
 const GET_FLAGS: libc::c_ulong = 0x8008_6601;
 const SET_FLAGS: libc::c_ulong = 0x4008_6602;
 /// Inode flags a user sets and that can be set again (`chattr` letters S i a d A c D C P).
-pub const FLAGS_KEPT: u32 = 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x4 | 0x1_0000 | 0x80_0000 | 0x2000_0000;
+pub const FLAGS_KEPT: u32 =
+    0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x4 | 0x1_0000 | 0x80_0000 | 0x2000_0000;
 
 pub fn flags(fd: RawFd) -> u32 {
     let mut flags: libc::c_long = 0;
     let r = unsafe { libc::ioctl(fd, GET_FLAGS, &mut flags) };
-    if r == 0 { flags as u32 & FLAGS_KEPT } else { 0 }
+    if r == 0 {
+        flags as u32 & FLAGS_KEPT
+    } else {
+        0
+    }
 }
 
 pub fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
@@ -220,7 +237,8 @@ pub fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
         return Ok(());
     }
     let value = libc::c_long::from(want);
-    check(i64::from(unsafe { libc::ioctl(fd, SET_FLAGS, &value) }), "set inode flags", b"").map(|_| ())
+    check(i64::from(unsafe { libc::ioctl(fd, SET_FLAGS, &value) }), "set inode flags", b"")
+        .map(|_| ())
 }
 
 /// Reads until `out` is full or the file ends; returns how much was read.

@@ -27,7 +27,10 @@ pub struct FolderFetch {
 impl Fetch for FolderFetch {
     fn fetch(&self, pack: &str, offset: u64, length: usize) -> Result<Vec<u8>> {
         use std::os::unix::{ffi::OsStrExt, fs::FileExt};
-        let path = std::path::Path::new(std::ffi::OsStr::from_bytes(&self.root)).join("packs").join(&pack[..2]).join(pack);
+        let path = std::path::Path::new(std::ffi::OsStr::from_bytes(&self.root))
+            .join("packs")
+            .join(&pack[..2])
+            .join(pack);
         let file = std::fs::File::open(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::Missing(format!("pack {pack} is missing")),
             _ => Error::Store(format!("pack {pack}: {e}")),
@@ -35,7 +38,9 @@ impl Fetch for FolderFetch {
         let mut out = vec![0; length];
         match file.read_exact_at(&mut out, offset) {
             Ok(()) => Ok(out),
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Err(Error::Damaged(format!("pack {pack} is cut short"))),
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Err(Error::Damaged(format!("pack {pack} is cut short")))
+            }
             Err(e) => Err(Error::Store(format!("pack {pack}: {e}"))),
         }
     }
@@ -67,7 +72,9 @@ impl Reader {
     }
 
     pub fn place(&self, id: &Id) -> Result<Place> {
-        self.table.place(id).ok_or_else(|| Error::Missing(format!("chunk {} is in no pack that exists", &hex(id)[..16])))
+        self.table.place(id).ok_or_else(|| {
+            Error::Missing(format!("chunk {} is in no pack that exists", &hex(id)[..16]))
+        })
     }
 
     /// Opens one block whole. Its chunks are still to be compared with their ids.
@@ -81,7 +88,8 @@ impl Reader {
         };
         let header = Header::new(HEADER_TYPE, &row.salt, &row.commitment);
         let key = PackKey::find(&self.ring, &header).map_err(wrap)?;
-        let payload = key.open(u64::from(place.ordinal), b.offset as usize, &mut sealed).map_err(wrap)?;
+        let payload =
+            key.open(u64::from(place.ordinal), b.offset as usize, &mut sealed).map_err(wrap)?;
         let mut out = Vec::new();
         expand(b.codec, b.plain as usize, payload, &mut out).map_err(wrap)?;
         Ok(out)
@@ -90,7 +98,10 @@ impl Reader {
     /// Compares a chunk's bytes with its id.
     pub fn verify(&self, kind: u8, id: &Id, data: &[u8]) -> Result<()> {
         if !same(&self.id(kind, data), id) {
-            return Err(Error::Damaged(format!("chunk {} holds other bytes than its id says", &hex(id)[..16])));
+            return Err(Error::Damaged(format!(
+                "chunk {} holds other bytes than its id says",
+                &hex(id)[..16]
+            )));
         }
         Ok(())
     }
@@ -130,7 +141,9 @@ impl Reader {
 
     /// The chunk ids of a file, its list pages resolved.
     pub fn chunk_ids(&self, content: &Content) -> Result<Vec<Id>> {
-        let split = |b: &[u8]| b.chunks_exact(32).map(|c| c.try_into().expect("32 bytes")).collect::<Vec<Id>>();
+        let split = |b: &[u8]| {
+            b.chunks_exact(32).map(|c| c.try_into().expect("32 bytes")).collect::<Vec<Id>>()
+        };
         match content {
             Content::Ids(ids) => Ok(split(ids)),
             Content::List(level, ids) => {
@@ -152,7 +165,9 @@ impl Reader {
     pub fn folder(&self, page: &Id, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
         match self.page(page)? {
             Page::Leaf(entries) => entries.into_iter().try_for_each(visit),
-            Page::Node(children) => children.iter().try_for_each(|(_, id, _)| self.folder(id, visit)),
+            Page::Node(children) => {
+                children.iter().try_for_each(|(_, id, _)| self.folder(id, visit))
+            }
             _ => Err(Error::Damaged("hints where a folder's page should be".into())),
         }
     }

@@ -81,7 +81,12 @@ impl Restore {
     pub fn run(&mut self, page: Option<Id>, partial: bool, single: Option<Entry>) -> Result<()> {
         posix::raise_handle_limit();
         let mut root = Folder::new(None, self.spec.target.clone());
-        let handle = posix::open_at(libc::AT_FDCWD, &posix::name(&self.spec.target)?, libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
+        let handle = posix::open_at(
+            libc::AT_FDCWD,
+            &posix::name(&self.spec.target)?,
+            libc::O_RDONLY | libc::O_DIRECTORY,
+            0,
+        )?;
         root.handle = Mutex::new(Some(Arc::new(handle)));
         let root = Arc::new(root);
         let mut stack = Vec::new();
@@ -111,7 +116,13 @@ impl Restore {
         self.troubles.lock().expect("no panic").push((folder.path(name), text));
     }
 
-    fn folder(&mut self, folder: &Arc<Folder>, page: &Id, partial: bool, stack: &mut Vec<(Arc<Folder>, Id, bool)>) -> Result<()> {
+    fn folder(
+        &mut self,
+        folder: &Arc<Folder>,
+        page: &Id,
+        partial: bool,
+        stack: &mut Vec<(Arc<Folder>, Id, bool)>,
+    ) -> Result<()> {
         let entries = match self.reader.entries(page) {
             Ok(entries) => entries,
             Err(e) => {
@@ -125,7 +136,11 @@ impl Restore {
                 entries.iter().for_each(|e| self.count(e));
                 for e in entries {
                     if let Content::Dir(id, _) = e.content {
-                        stack.push((Arc::new(Folder::new(Some((folder.clone(), 0)), e.name)), id, false));
+                        stack.push((
+                            Arc::new(Folder::new(Some((folder.clone(), 0)), e.name)),
+                            id,
+                            false,
+                        ));
                     }
                 }
                 return Ok(());
@@ -174,7 +189,13 @@ impl Restore {
         }
     }
 
-    fn entry(&mut self, folder: &Arc<Folder>, fd: RawFd, entry: Entry, stack: &mut Vec<(Arc<Folder>, Id, bool)>) -> Result<()> {
+    fn entry(
+        &mut self,
+        folder: &Arc<Folder>,
+        fd: RawFd,
+        entry: Entry,
+        stack: &mut Vec<(Arc<Folder>, Id, bool)>,
+    ) -> Result<()> {
         self.count(&entry);
         if let Content::Dir(id, _) = entry.content {
             let partial = entry.ext(EXT_PARTIAL).is_some();
@@ -251,11 +272,16 @@ impl Restore {
 
     fn block(&self, pieces: &[Piece]) {
         // Files that already hold these bytes are found before anything is fetched.
-        let wanted: Vec<&Piece> = pieces.iter().filter(|p| !p.target.holds(&self.reader, p.offset, p.place.length, &p.id)).collect();
-        let opened = if wanted.is_empty() { Ok(Vec::new()) } else { self.reader.block(&pieces[0].place) };
+        let wanted: Vec<&Piece> = pieces
+            .iter()
+            .filter(|p| !p.target.holds(&self.reader, p.offset, p.place.length, &p.id))
+            .collect();
+        let opened =
+            if wanted.is_empty() { Ok(Vec::new()) } else { self.reader.block(&pieces[0].place) };
         for piece in &wanted {
             let written = opened.as_ref().map_err(Error::clone).and_then(|block| {
-                let data = &block[piece.place.offset as usize..(piece.place.offset + piece.place.length) as usize];
+                let data = &block[piece.place.offset as usize
+                    ..(piece.place.offset + piece.place.length) as usize];
                 self.reader.verify(DATA, &piece.id, data)?;
                 piece.target.write(piece.offset, data)?;
                 self.counts.written.fetch_add(data.len() as u64, Ordering::Relaxed);
@@ -269,7 +295,8 @@ impl Restore {
         }
         for piece in pieces {
             if piece.target.piece_done() {
-                let finished = piece.target.folder.open().and_then(|fd| piece.target.finish(fd.as_raw_fd()));
+                let finished =
+                    piece.target.folder.open().and_then(|fd| piece.target.finish(fd.as_raw_fd()));
                 if let Err(e) = finished {
                     self.trouble(&piece.target.folder, &piece.target.entry.name, &e);
                 }
@@ -282,7 +309,9 @@ impl Restore {
         for later in std::mem::take(&mut self.later) {
             let first = later.entry.link.and_then(|g| self.links.get(&g));
             let done = later.folder.open().and_then(|fd| match first {
-                Some((folder, name)) if !(Arc::ptr_eq(folder, &later.folder) && *name == later.entry.name) => {
+                Some((folder, name))
+                    if !(Arc::ptr_eq(folder, &later.folder) && *name == later.entry.name) =>
+                {
                     let from = folder.open()?;
                     target::link(from.as_raw_fd(), name, fd.as_raw_fd(), &later.entry.name)
                 }
@@ -311,14 +340,20 @@ impl Restore {
 /// Where a file's data lies: its extents, or all of it from the start.
 pub fn extents(entry: &Entry, data: u64) -> Result<Vec<(u64, u64)>> {
     let Some(bytes) = entry.ext(EXT_EXTENTS) else {
-        return if data == entry.size { Ok(vec![(0, data)]) } else { Err(Error::Damaged("file's chunks do not add up to its size".into())) };
+        return if data == entry.size {
+            Ok(vec![(0, data)])
+        } else {
+            Err(Error::Damaged("file's chunks do not add up to its size".into()))
+        };
     };
     let word = |b: &[u8]| u64::from_le_bytes(b.try_into().expect("8 bytes"));
-    let list: Vec<(u64, u64)> = bytes.chunks_exact(16).map(|c| (word(&c[..8]), word(&c[8..]))).collect();
+    let list: Vec<(u64, u64)> =
+        bytes.chunks_exact(16).map(|c| (word(&c[..8]), word(&c[8..]))).collect();
     let (mut end, mut sum) = (0u64, 0u64);
     for (at, length) in &list {
         let next = at.checked_add(*length).filter(|n| *at >= end && *n <= entry.size);
-        end = next.ok_or_else(|| Error::Damaged("file's extents overlap or pass its end".into()))?;
+        end =
+            next.ok_or_else(|| Error::Damaged("file's extents overlap or pass its end".into()))?;
         sum += length;
     }
     if sum != data || bytes.len() % 16 != 0 {

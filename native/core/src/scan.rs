@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::file;
 use crate::folder::{hint, Folder, Rules, Saved};
 use crate::ingest::{matcher, Job, Task};
-use crate::page::{self, Content, Entry, Hint};
 use crate::pack::Id;
+use crate::page::{self, Content, Entry, Hint};
 use crate::posix::{self, Stat};
 use crate::worker::Worker;
 use std::collections::BTreeMap;
@@ -81,10 +81,20 @@ fn scan(job: &Job, worker: &mut Worker, folder: &Arc<Folder>) -> Result<()> {
 
 fn rules(job: &Job, folder: &Folder, dir: RawFd, names: &[Vec<u8>]) -> Result<Option<Arc<Rules>>> {
     let above = folder.rules.lock().expect("no panic").clone().or_else(|| job.excludes.clone());
-    let Some(file) = job.spec.ignore_file.as_ref().filter(|f| folder.choice.is_none() && names.binary_search(f).is_ok()) else {
+    let Some(file) = job
+        .spec
+        .ignore_file
+        .as_ref()
+        .filter(|f| folder.choice.is_none() && names.binary_search(f).is_ok())
+    else {
         return Ok(above);
     };
-    let fd = posix::open_at(dir, &posix::name(file)?, libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0)?;
+    let fd = posix::open_at(
+        dir,
+        &posix::name(file)?,
+        libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK,
+        0,
+    )?;
     let mut text = vec![0; 1 << 20];
     let n = posix::read_at(fd.as_raw_fd(), &mut text, 0)?;
     match matcher(&folder.path(b""), &String::from_utf8_lossy(&text[..n])) {
@@ -98,9 +108,17 @@ fn rules(job: &Job, folder: &Folder, dir: RawFd, names: &[Vec<u8>]) -> Result<Op
 
 /// A folder that says of itself that it is a cache (bford.info/cachedir).
 fn is_cache(dir: RawFd) -> bool {
-    let Ok(fd) = posix::open_at(dir, c"CACHEDIR.TAG", libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0) else { return false };
+    let Ok(fd) = posix::open_at(
+        dir,
+        c"CACHEDIR.TAG",
+        libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK,
+        0,
+    ) else {
+        return false;
+    };
     let mut head = [0; 43];
-    posix::read_at(fd.as_raw_fd(), &mut head, 0).is_ok() && &head == b"Signature: 8a477f597d28d172789f06886806bc55"
+    posix::read_at(fd.as_raw_fd(), &mut head, 0).is_ok()
+        && &head == b"Signature: 8a477f597d28d172789f06886806bc55"
 }
 
 /// What cannot be read of the parent is read from the source again: never an error.
@@ -122,7 +140,16 @@ fn before(job: &Job, folder: &Folder) -> Before {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn subfolder(job: &Job, folder: &Arc<Folder>, dir: RawFd, index: usize, name: Vec<u8>, stat: Stat, known: Option<(Entry, Hint, Option<Id>)>, rules: Option<Arc<Rules>>) {
+fn subfolder(
+    job: &Job,
+    folder: &Arc<Folder>,
+    dir: RawFd,
+    index: usize,
+    name: Vec<u8>,
+    stat: Stat,
+    known: Option<(Entry, Hint, Option<Id>)>,
+    rules: Option<Arc<Rules>>,
+) {
     let mut own = base(job, &name, &stat, page::DIR);
     let same = known.as_ref().is_some_and(|(e, h, _)| unchanged(e, h, &stat));
     own.size = 0;
@@ -132,7 +159,8 @@ fn subfolder(job: &Job, folder: &Arc<Folder>, dir: RawFd, index: usize, name: Ve
             own.ext = e.ext.iter().filter(|x| x.0 == page::EXT_FLAGS).cloned().collect();
         }
         None => {
-            let opened = posix::name(&name).and_then(|n| posix::open_at(dir, &n, posix::DIR_FLAGS, 0));
+            let opened =
+                posix::name(&name).and_then(|n| posix::open_at(dir, &n, posix::DIR_FLAGS, 0));
             if let Ok(fd) = opened {
                 describe(job, folder, &mut own, fd.as_raw_fd());
             }
@@ -155,7 +183,8 @@ fn subfolder(job: &Job, folder: &Arc<Folder>, dir: RawFd, index: usize, name: Ve
         _ => None,
     });
     *child.rules.lock().expect("no panic") = rules;
-    let foreign = job.spec.one_file_system && child.filesystem.is_some_and(|f| f != stat.filesystem);
+    let foreign =
+        job.spec.one_file_system && child.filesystem.is_some_and(|f| f != stat.filesystem);
     if foreign {
         child.choice = Some(crate::folder::Choice::default());
     }
@@ -164,14 +193,21 @@ fn subfolder(job: &Job, folder: &Arc<Folder>, dir: RawFd, index: usize, name: Ve
     job.push(Task::Folder(Arc::new(child)));
 }
 
-fn clone(below: &BTreeMap<Vec<u8>, crate::folder::Choice>) -> BTreeMap<Vec<u8>, crate::folder::Choice> {
-    let copy = |c: &crate::folder::Choice| crate::folder::Choice { all: c.all, below: clone(&c.below) };
+fn clone(
+    below: &BTreeMap<Vec<u8>, crate::folder::Choice>,
+) -> BTreeMap<Vec<u8>, crate::folder::Choice> {
+    let copy =
+        |c: &crate::folder::Choice| crate::folder::Choice { all: c.all, below: clone(&c.below) };
     below.iter().map(|(k, v)| (k.clone(), copy(v))).collect()
 }
 
 /// Size, times and inode as the last scan saw them: then nothing of the entry has changed.
 fn unchanged(e: &Entry, h: &Hint, stat: &Stat) -> bool {
-    h.inode != 0 && h.inode == stat.inode && h.ctime == stat.ctime && e.mtime == stat.mtime && (e.kind == page::DIR || e.size == stat.size)
+    h.inode != 0
+        && h.inode == stat.inode
+        && h.ctime == stat.ctime
+        && e.mtime == stat.mtime
+        && (e.kind == page::DIR || e.size == stat.size)
 }
 
 /// An entry with everything `stat` says.
@@ -207,7 +243,17 @@ pub fn describe(job: &Job, folder: &Folder, entry: &mut Entry, fd: RawFd) {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn entry(job: &Job, worker: &mut Worker, folder: &Arc<Folder>, handle: &Arc<OwnedFd>, index: usize, name: Vec<u8>, cname: CString, stat: Stat, known: Option<(Entry, Hint, Option<Id>)>) -> Result<()> {
+fn entry(
+    job: &Job,
+    worker: &mut Worker,
+    folder: &Arc<Folder>,
+    handle: &Arc<OwnedFd>,
+    index: usize,
+    name: Vec<u8>,
+    cname: CString,
+    stat: Stat,
+    known: Option<(Entry, Hint, Option<Id>)>,
+) -> Result<()> {
     job.progress.files.fetch_add(1, Ordering::Relaxed);
     let key = (stat.filesystem, stat.inode);
     let link = (stat.links > 1).then(|| link_group(&stat));

@@ -91,7 +91,14 @@ impl Sink {
     }
 
     /// Seals one block into the open pack of its class, opens it again from there, and compares.
-    pub fn add(&self, kind: u8, codec: u8, plain: &[u8], payload: &[u8], chunks: &[(Id, u32)]) -> Result<()> {
+    pub fn add(
+        &self,
+        kind: u8,
+        codec: u8,
+        plain: &[u8],
+        payload: &[u8],
+        chunks: &[(Id, u32)],
+    ) -> Result<()> {
         let class = usize::from(kind != 0);
         let mut place = self.open[class].lock().expect("no panic");
         if place.as_ref().is_some_and(|p| !p.fits(payload.len(), chunks.len())) {
@@ -99,8 +106,15 @@ impl Sink {
             self.send(full)?;
         }
         if place.is_none() {
-            let epoch = self.ring.epochs.last().ok_or_else(|| Error::Missing("no domain key".into()))?;
-            *place = Some(OpenPack::new(self.slot()?, epoch, &self.ring.lineage, class as u8, self.claim));
+            let epoch =
+                self.ring.epochs.last().ok_or_else(|| Error::Missing("no domain key".into()))?;
+            *place = Some(OpenPack::new(
+                self.slot()?,
+                epoch,
+                &self.ring.lineage,
+                class as u8,
+                self.claim,
+            ));
         }
         let pack = place.as_mut().expect("made above");
         let ordinal = pack.contents.blocks.len() as u64;
@@ -112,7 +126,14 @@ impl Sink {
         self.compare(kind, codec, plain.len(), opened, chunks)
     }
 
-    fn compare(&self, kind: u8, codec: u8, plain: usize, payload: &[u8], chunks: &[(Id, u32)]) -> Result<()> {
+    fn compare(
+        &self,
+        kind: u8,
+        codec: u8,
+        plain: usize,
+        payload: &[u8],
+        chunks: &[(Id, u32)],
+    ) -> Result<()> {
         let mut again = Vec::new();
         let data = if codec == 0 {
             payload
@@ -139,11 +160,19 @@ impl Sink {
         let commitment = pack.key.key.commitment;
         let row = PackRow { hash, upload, salt: pack.salt, commitment, length: length as u32 };
         let name = row.name();
-        let indexed = Indexed { pack: row, blocks: pack.contents.blocks, chunks: pack.contents.chunks };
+        let indexed =
+            Indexed { pack: row, blocks: pack.contents.blocks, chunks: pack.contents.chunks };
         self.put(Type::Pack, name, pack.buffer, length, Some(indexed))
     }
 
-    fn put(&self, kind: Type, name: String, buffer: Vec<u8>, length: usize, indexed: Option<Indexed>) -> Result<()> {
+    fn put(
+        &self,
+        kind: Type,
+        name: String,
+        buffer: Vec<u8>,
+        length: usize,
+        indexed: Option<Indexed>,
+    ) -> Result<()> {
         let mut flow = self.flow.lock().expect("no panic");
         self.healthy(&flow)?;
         let request = flow.next;

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
-use crate::page::{self, Content, Entry, EXT_FLAGS};
 use crate::pack::Id;
+use crate::page::{self, Content, Entry, EXT_FLAGS};
 use crate::posix::{self, check};
 use crate::reader::{Reader, DATA};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -22,7 +22,12 @@ pub struct Target {
 }
 
 impl Target {
-    pub fn new(folder: Arc<Folder>, entry: Entry, pieces: usize, extents: Vec<(u64, u64)>) -> Target {
+    pub fn new(
+        folder: Arc<Folder>,
+        entry: Entry,
+        pieces: usize,
+        extents: Vec<(u64, u64)>,
+    ) -> Target {
         Target {
             folder,
             extents,
@@ -42,17 +47,30 @@ impl Target {
         }
         let dir = self.folder.open()?;
         let name = posix::name(&self.entry.name)?;
-        let make = || posix::open_at(dir.as_raw_fd(), &name, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW, 0o600);
+        let make = || {
+            posix::open_at(
+                dir.as_raw_fd(),
+                &name,
+                libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW,
+                0o600,
+            )
+        };
         let (fd, existed) = match make() {
-            Err(Error::Source { errno: libc::EEXIST, .. }) => match reuse(dir.as_raw_fd(), &self.entry.name)? {
-                Some(fd) => (fd, true),
-                None => (make()?, false),
-            },
+            Err(Error::Source { errno: libc::EEXIST, .. }) => {
+                match reuse(dir.as_raw_fd(), &self.entry.name)? {
+                    Some(fd) => (fd, true),
+                    None => (make()?, false),
+                }
+            }
             made => (made?, false),
         };
         // Writing the last piece gives a new file its size, unless it ends in a hole.
         let ends_in_hole = self.extents.last().map_or(0, |(at, n)| at + n) < self.entry.size;
-        if if existed { posix::stat(fd.as_raw_fd(), c"")?.size != self.entry.size } else { ends_in_hole } {
+        if if existed {
+            posix::stat(fd.as_raw_fd(), c"")?.size != self.entry.size
+        } else {
+            ends_in_hole
+        } {
             let r = unsafe { libc::ftruncate(fd.as_raw_fd(), self.entry.size as i64) };
             check(i64::from(r), "resize", &self.entry.name)?;
         }
@@ -79,7 +97,12 @@ impl Target {
     }
 
     /// Calls `act(file offset, range of the piece)` for each run of a piece between holes.
-    fn runs(&self, offset: u64, length: usize, act: &mut dyn FnMut(u64, std::ops::Range<usize>) -> Result<()>) -> Result<()> {
+    fn runs(
+        &self,
+        offset: u64,
+        length: usize,
+        act: &mut dyn FnMut(u64, std::ops::Range<usize>) -> Result<()>,
+    ) -> Result<()> {
         let (mut start, end) = (0, offset + length as u64);
         for (at, run) in &self.extents {
             let (from, to) = (offset.max(start), end.min(start + run));
@@ -98,14 +121,17 @@ impl Target {
             return false;
         }
         let mut data = vec![0; length as usize];
-        let read =
-            self.runs(offset, length as usize, &mut |at, range| posix::read_at(fd.as_raw_fd(), &mut data[range], at).map(|_| ()));
+        let read = self.runs(offset, length as usize, &mut |at, range| {
+            posix::read_at(fd.as_raw_fd(), &mut data[range], at).map(|_| ())
+        });
         read.is_ok() && reader.verify(DATA, id, &data).is_ok()
     }
 
     pub fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
         let fd = self.handle()?;
-        self.runs(offset, data.len(), &mut |at, range| posix::write_at(fd.as_raw_fd(), &data[range], at))
+        self.runs(offset, data.len(), &mut |at, range| {
+            posix::write_at(fd.as_raw_fd(), &data[range], at)
+        })
     }
 
     /// Marks the file as not whole; true when it was already.
@@ -136,10 +162,14 @@ fn reuse(dir: RawFd, name: &[u8]) -> Result<Option<OwnedFd>> {
     let cname = posix::name(name)?;
     let stat = posix::stat(dir, &cname)?;
     if stat.format() == libc::S_IFREG && stat.links == 1 {
-        if let Ok(fd) = posix::open_at(dir, &cname, libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0) {
+        if let Ok(fd) =
+            posix::open_at(dir, &cname, libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0)
+        {
             posix::set_flags(fd.as_raw_fd(), 0)?;
         }
-        if let Ok(fd) = posix::open_at(dir, &cname, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0) {
+        if let Ok(fd) =
+            posix::open_at(dir, &cname, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0)
+        {
             return Ok(Some(fd));
         }
     }
@@ -180,7 +210,10 @@ pub fn remove(dir: RawFd, name: &[u8]) -> Result<()> {
         let cname = posix::name(&last)?;
         let fd = parent.as_raw_fd();
         let is_dir = posix::stat(fd, &cname)?.format() == libc::S_IFDIR;
-        if unsafe { libc::unlinkat(fd, cname.as_ptr(), if is_dir { libc::AT_REMOVEDIR } else { 0 }) } == 0 {
+        if unsafe {
+            libc::unlinkat(fd, cname.as_ptr(), if is_dir { libc::AT_REMOVEDIR } else { 0 })
+        } == 0
+        {
             path.pop();
             continue;
         }
@@ -207,7 +240,8 @@ pub fn link(from: RawFd, old: &[u8], to: RawFd, new: &[u8]) -> Result<()> {
         }
     }
     clear(to, new)?;
-    check(i64::from(unsafe { libc::linkat(from, old.as_ptr(), to, name.as_ptr(), 0) }), "link", new).map(|_| ())
+    check(i64::from(unsafe { libc::linkat(from, old.as_ptr(), to, name.as_ptr(), 0) }), "link", new)
+        .map(|_| ())
 }
 
 /// Makes a symbolic link, device, pipe or socket.
@@ -221,12 +255,20 @@ pub fn special(dir: RawFd, entry: &Entry) -> Result<()> {
         _ => libc::S_IFSOCK,
     };
     if posix::stat(dir, &name).is_ok_and(|s| s.format() == libc::S_IFDIR) {
-        return Err(Error::Source { op: "replace a folder", path: entry.name.clone(), errno: libc::EISDIR });
+        return Err(Error::Source {
+            op: "replace a folder",
+            path: entry.name.clone(),
+            errno: libc::EISDIR,
+        });
     }
     clear(dir, &entry.name)?;
     let r = match &entry.content {
-        Content::Target(text) => unsafe { libc::symlinkat(posix::name(text)?.as_ptr(), dir, name.as_ptr()) },
-        Content::Device(major, minor) => unsafe { libc::mknodat(dir, name.as_ptr(), kind | 0o600, libc::makedev(*major, *minor)) },
+        Content::Target(text) => unsafe {
+            libc::symlinkat(posix::name(text)?.as_ptr(), dir, name.as_ptr())
+        },
+        Content::Device(major, minor) => unsafe {
+            libc::mknodat(dir, name.as_ptr(), kind | 0o600, libc::makedev(*major, *minor))
+        },
         _ => unsafe { libc::mknodat(dir, name.as_ptr(), kind | 0o600, 0) },
     };
     check(i64::from(r), "make", &entry.name)?;
@@ -238,7 +280,9 @@ pub fn describe(dir: RawFd, entry: &Entry) -> Result<()> {
     let name = posix::name(&entry.name)?;
     let now = posix::stat(dir, &name)?;
     if (now.uid, now.gid) != (entry.uid, entry.gid) {
-        let r = unsafe { libc::fchownat(dir, name.as_ptr(), entry.uid, entry.gid, libc::AT_SYMLINK_NOFOLLOW) };
+        let r = unsafe {
+            libc::fchownat(dir, name.as_ptr(), entry.uid, entry.gid, libc::AT_SYMLINK_NOFOLLOW)
+        };
         // An ordinary user cannot give files away: they stay the user's own.
         if r != 0 && (posix::errno() != libc::EPERM || unsafe { libc::geteuid() } == 0) {
             return Err(Error::source("set owner", &entry.name));
@@ -251,11 +295,13 @@ pub fn describe(dir: RawFd, entry: &Entry) -> Result<()> {
     }
     let (sec, nsec) = entry.mtime;
     let times = [libc::timespec { tv_sec: sec, tv_nsec: i64::from(nsec) }; 2];
-    let r = unsafe { libc::utimensat(dir, name.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
+    let r =
+        unsafe { libc::utimensat(dir, name.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
     check(i64::from(r), "set times", &entry.name)?;
     let flags = entry.ext(EXT_FLAGS).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
     if flags != 0 {
-        let fd = posix::open_at(dir, &name, libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0)?;
+        let fd =
+            posix::open_at(dir, &name, libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0)?;
         posix::set_flags(fd.as_raw_fd(), flags)?;
     }
     Ok(())

@@ -13,12 +13,15 @@ pub fn pack(ring: &Keyring, name: &str, data: &[u8]) -> Result<usize> {
     }
     let (key, contents) = open_contents(ring, data)?;
     let domain = ring.domains.iter().find(|d| d.id == contents.domain);
-    let domain = domain.ok_or_else(|| Error::Damaged(format!("pack {name} is of an unknown domain")))?;
+    let domain =
+        domain.ok_or_else(|| Error::Damaged(format!("pack {name} is of an unknown domain")))?;
     let mut chunks = contents.chunks.iter();
     let mut plain = Vec::new();
     for (ordinal, b) in contents.blocks.iter().enumerate() {
         let end = b.offset as usize + b.stored as usize;
-        let part = data.get(b.offset as usize..end).ok_or_else(|| Error::Damaged(format!("pack {name} is cut short")))?;
+        let part = data
+            .get(b.offset as usize..end)
+            .ok_or_else(|| Error::Damaged(format!("pack {name} is cut short")))?;
         let mut sealed = part.to_vec();
         let payload = key.open(ordinal as u64, b.offset as usize, &mut sealed)?;
         expand(b.codec, b.plain as usize, payload, &mut plain)?;
@@ -27,7 +30,9 @@ pub fn pack(ring: &Keyring, name: &str, data: &[u8]) -> Result<usize> {
             let chunk = &plain[at..at + *length as usize];
             at += chunk.len();
             if !same(blake3::keyed_hash(&domain.ids[b.kind as usize], chunk).as_bytes(), id) {
-                return Err(Error::Damaged(format!("pack {name}: a chunk holds other bytes than its id says")));
+                return Err(Error::Damaged(format!(
+                    "pack {name}: a chunk holds other bytes than its id says"
+                )));
             }
         }
     }

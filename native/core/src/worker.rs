@@ -51,7 +51,8 @@ impl Chunks {
 
     /// True for the one caller that is to store this chunk.
     fn claim(&self, id: &Id) -> bool {
-        !self.table.has(id) && self.claimed[usize::from(id[31] & 63)].lock().expect("no panic").insert(*id)
+        !self.table.has(id)
+            && self.claimed[usize::from(id[31] & 63)].lock().expect("no panic").insert(*id)
     }
 }
 
@@ -74,9 +75,18 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(chunks: Arc<Chunks>) -> Result<Worker> {
-        let make = |level| zstd::bulk::Compressor::new(level).map_err(|e| Error::Invalid(format!("zstd: {e}")));
+        let make = |level| {
+            zstd::bulk::Compressor::new(level).map_err(|e| Error::Invalid(format!("zstd: {e}")))
+        };
         let (zstd, probe) = (make(chunks.level)?, make(-5)?);
-        Ok(Worker { chunks, builders: Default::default(), zstd, probe, packed: Vec::new(), buffer: Vec::new() })
+        Ok(Worker {
+            chunks,
+            builders: Default::default(),
+            zstd,
+            probe,
+            packed: Vec::new(),
+            buffer: Vec::new(),
+        })
     }
 
     /// Stores a chunk unless the repository has it; returns its id.
@@ -180,7 +190,10 @@ impl Worker {
             let mut start = 0;
             for end in (32..=ids.len()).step_by(32) {
                 let n = (end - start) / 32;
-                if (n >= 16 && ids[end - 1] & LIST_AVERAGE == 0) || n == LIST_MOST || end == ids.len() {
+                if (n >= 16 && ids[end - 1] & LIST_AVERAGE == 0)
+                    || n == LIST_MOST
+                    || end == ids.len()
+                {
                     let id = self.chunk(LIST, &ids[start..end])?;
                     above.extend_from_slice(&id);
                     start = end;

@@ -1,0 +1,100 @@
+//! What JavaScript asks of a job, and the same as the core's own values.
+
+use crate::keys::fixed;
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+/// What a job works on. Paths are bytes, names joined by `/`, without a leading one.
+#[napi(object)]
+pub struct JobSpec {
+    /// `backup`, `stream`, `restore`, `list`, `diff`, `compare`, `cat`, `dump`, `check`, `scrub`.
+    pub verb: String,
+    pub folder: Option<Buffer>,
+    pub workers: u32,
+    pub paths: Option<Vec<Buffer>>,
+    pub exclude: Option<Vec<String>>,
+    pub ignore_file: Option<Buffer>,
+    pub exclude_caches: Option<bool>,
+    pub one_file_system: Option<bool>,
+    pub parent_root: Option<Buffer>,
+    pub parent_hints: Option<Buffer>,
+    pub level: Option<i32>,
+    pub slots: Option<u32>,
+    pub dry: Option<bool>,
+    pub claim: Option<Buffer>,
+    pub name: Option<Buffer>,
+    pub command: Option<Vec<String>>,
+    pub seconds: Option<i64>,
+    pub root: Option<Buffer>,
+    pub other: Option<Buffer>,
+    pub path: Option<Buffer>,
+    pub recurse: Option<bool>,
+    pub target: Option<Buffer>,
+    pub delete: Option<bool>,
+    pub pack: Option<String>,
+    pub bytes: Option<Buffer>,
+    pub roots: Option<Vec<Buffer>>,
+    pub damaged: Option<Vec<String>>,
+}
+
+/// The spec with every buffer copied, so that no thread touches JavaScript's memory.
+pub struct Own {
+    pub verb: String,
+    pub folder: Option<Vec<u8>>,
+    pub workers: usize,
+    pub paths: Vec<Vec<Vec<u8>>>,
+    pub exclude: Vec<String>,
+    pub ignore_file: Option<Vec<u8>>,
+    pub flags: [bool; 5],
+    pub parent: Option<([u8; 32], Option<[u8; 32]>)>,
+    pub level: i32,
+    pub slots: usize,
+    pub claim: [u8; 16],
+    pub name: Vec<u8>,
+    pub command: Vec<String>,
+    pub seconds: i64,
+    pub root: Option<[u8; 32]>,
+    pub other: Option<[u8; 32]>,
+    pub path: Vec<Vec<u8>>,
+    pub target: Vec<u8>,
+    pub pack: String,
+    pub bytes: Vec<u8>,
+    pub roots: Vec<[u8; 32]>,
+    pub damaged: Vec<String>,
+}
+
+fn names(path: &[u8]) -> Vec<Vec<u8>> {
+    path.split(|b| *b == b'/').filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+pub fn own(spec: JobSpec) -> Result<Own> {
+    let id = |b: Option<Buffer>| b.map(|b| fixed::<32>(&b)).transpose();
+    let parent = id(spec.parent_root)?;
+    let hints = id(spec.parent_hints)?;
+    let bytes = |b: Option<Buffer>| b.map(|b| b.to_vec());
+    Ok(Own {
+        verb: spec.verb,
+        folder: bytes(spec.folder),
+        workers: spec.workers as usize,
+        paths: spec.paths.unwrap_or_default().iter().map(|p| names(p)).collect(),
+        exclude: spec.exclude.unwrap_or_default(),
+        ignore_file: bytes(spec.ignore_file),
+        flags: [spec.exclude_caches, spec.one_file_system, spec.dry, spec.recurse, spec.delete]
+            .map(|f| f == Some(true)),
+        parent: parent.map(|p| (p, hints)),
+        level: spec.level.unwrap_or(3),
+        slots: spec.slots.unwrap_or(4) as usize,
+        claim: spec.claim.map_or(Ok([0; 16]), |c| fixed(&c))?,
+        name: bytes(spec.name).unwrap_or_default(),
+        command: spec.command.unwrap_or_default(),
+        seconds: spec.seconds.unwrap_or(0),
+        root: id(spec.root)?,
+        other: id(spec.other)?,
+        path: names(&spec.path.map(|p| p.to_vec()).unwrap_or_default()),
+        target: bytes(spec.target).unwrap_or_default(),
+        pack: spec.pack.unwrap_or_default(),
+        bytes: bytes(spec.bytes).unwrap_or_default(),
+        roots: spec.roots.unwrap_or_default().iter().map(|r| fixed(r)).collect::<Result<_>>()?,
+        damaged: spec.damaged.unwrap_or_default(),
+    })
+}
