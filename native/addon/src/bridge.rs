@@ -97,39 +97,28 @@ impl Store for Puts {
 pub struct Gets(pub Arc<Bridge>);
 
 impl Fetch for Gets {
-    fn fetch(
-        &self,
-        pack: &str,
-        offset: u64,
-        length: usize,
-    ) -> std::result::Result<Vec<u8>, CoreError> {
+    fn fetch(&self, pack: &str, offset: u64, out: &mut [u8]) -> std::result::Result<(), CoreError> {
+        let length = out.len() as f64;
         let mut answers = self.0.answers.lock().expect("no panic");
         let request = answers.0;
         answers.0 += 1;
         answers.1.insert(request, None);
-        self.0.send(Event::Fetch {
-            request: request as f64,
-            name: pack.into(),
-            offset: offset as f64,
-            length: length as f64,
-        });
+        let name = pack.into();
+        self.0.send(Event::Fetch { request: request as f64, name, offset: offset as f64, length });
         loop {
             if let Some(Some(_)) = answers.1.get(&request) {
                 let bytes = answers.1.remove(&request).flatten().expect("just seen")?;
-                return match bytes.len() == length {
-                    true => Ok(bytes),
-                    false => Err(CoreError::Damaged(format!("pack {pack} is cut short"))),
-                };
+                if bytes.len() != out.len() {
+                    return Err(CoreError::Damaged(format!("pack {pack} is cut short")));
+                }
+                out.copy_from_slice(&bytes);
+                return Ok(());
             }
             if self.0.cancelled.load(Ordering::SeqCst) {
                 return Err(CoreError::Cancelled);
             }
-            answers = self
-                .0
-                .answered
-                .wait_timeout(answers, Duration::from_millis(200))
-                .expect("no panic")
-                .0;
+            let pause = Duration::from_millis(200);
+            answers = self.0.answered.wait_timeout(answers, pause).expect("no panic").0;
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The jobs: each runs on threads of its own and speaks through a bridge.
 
 use crate::bridge::{Bridge, Event, Gets, Puts};
-use crate::keys::{Index, Keyring};
+use crate::keys::Keyring;
 use crate::spec::{own, JobSpec, Own};
+use crate::table::Index;
 use holdall_core::error::{Error as CoreError, Result as CoreResult};
 use holdall_core::index::Table;
 use holdall_core::ingest::{self, Job as Ingest, Outcome};
@@ -13,7 +14,7 @@ use holdall_core::page::{Content, Entry, DIR, EXT_PARTIAL};
 use holdall_core::reader::{Fetch, FolderFetch, Reader};
 use holdall_core::restore::{self, Restore};
 use holdall_core::sink::Sink;
-use holdall_core::{output, verify};
+use holdall_core::{output, stream, verify};
 use napi::bindgen_prelude::*;
 use napi::JsFunction;
 use napi_derive::napi;
@@ -49,7 +50,7 @@ pub fn start(
     let run = Run {
         spec: own(spec)?,
         ring: Arc::new(keyring.ring.lock().expect("no panic").clone()),
-        table: index.table.lock().expect("no panic").clone(),
+        table: index.sealed(),
         bridge: bridge.clone(),
         ingest: Arc::default(),
         counts: Arc::default(),
@@ -183,7 +184,7 @@ impl Run {
     fn stream(&self, job: &Ingest) -> CoreResult<Outcome> {
         let mtime = (self.spec.seconds, 0);
         let Some((program, args)) = self.spec.command.split_first() else {
-            return ingest::stream(job, &self.spec.name, std::io::stdin(), mtime);
+            return stream::save(job, &self.spec.name, std::io::stdin(), mtime);
         };
         let failed = |what: String| CoreError::Invalid(format!("command {program}: {what}"));
         let mut child = std::process::Command::new(program)
@@ -193,7 +194,7 @@ impl Run {
             .spawn()
             .map_err(|e| failed(e.to_string()))?;
         let out = child.stdout.take().expect("piped");
-        let outcome = ingest::stream(job, &self.spec.name, out, mtime);
+        let outcome = stream::save(job, &self.spec.name, out, mtime);
         let status = child.wait().map_err(|e| failed(e.to_string()))?;
         match status.success() {
             true => outcome,
@@ -211,7 +212,7 @@ impl Run {
             false => Ok(reader.find(&root, &self.spec.path)?.and_then(|e| dir_page(&e))),
         };
         let a = self.spec.root.map_or(Ok(None), |r| page(&old, r))?;
-        let b = page(&new, outcome.root)?;
+        let b = page(&new, outcome.roots.page)?;
         let mut emit = |rows| {
             self.bridge.send(Event::Rows(rows));
             Ok(())
@@ -331,6 +332,6 @@ fn outcome_json(o: &Outcome) -> String {
     };
     format!(
         "{{\"root\":\"{}\",\"hints\":\"{}\",\"entries\":{},\"files\":{},\"bytes\":{},\"users\":[{}],\"groups\":[{}]}}",
-        hex(&o.root), hex(&o.hints), o.summary.entries, o.summary.files, o.summary.bytes, owners(&o.users), owners(&o.groups)
+        hex(&o.roots.page), hex(&o.roots.hints), o.roots.summary.entries, o.roots.summary.files, o.roots.summary.bytes, owners(&o.users), owners(&o.groups)
     )
 }

@@ -1,12 +1,10 @@
 //! The keyring and the index as objects of JavaScript; neither ever shows what it holds.
 
 use crate::bridge::throw;
-use holdall_core::index::Table;
 use holdall_core::keyring::{slot_info, Keyring as Ring, Secret};
 use holdall_core::object::{object_name, Type};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 pub fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
@@ -26,7 +24,7 @@ fn sealed(upload: &[u8; 16], bytes: Vec<u8>) -> Sealed {
     Sealed { name: object_name(&bytes, upload), bytes: bytes.into() }
 }
 
-fn upload(name: &str) -> Result<[u8; 16]> {
+pub fn upload(name: &str) -> Result<[u8; 16]> {
     let hex = name.split_once('-').map(|(_, u)| u).filter(|u| u.len() == 32 && u.is_ascii());
     let bytes: Option<Vec<u8>> = hex
         .and_then(|h| (0..16).map(|i| u8::from_str_radix(&h[i * 2..i * 2 + 2], 16).ok()).collect());
@@ -172,49 +170,5 @@ impl Keyring {
         let kind = Type::from_name(&kind).map_err(throw)?;
         let ring = self.ring.lock().expect("no panic");
         Ok(ring.open(kind, &upload(&name)?, &bytes).map_err(throw)?.into())
-    }
-}
-
-/// Where every chunk is: filled from index runs, then shared with jobs.
-#[napi]
-pub struct Index {
-    pub(crate) table: Arc<Mutex<Arc<Table>>>,
-    present: HashMap<String, u64>,
-}
-
-#[napi]
-impl Index {
-    /// `names` and `lengths` list the packs that exist: what lies elsewhere is not believed.
-    #[napi(constructor)]
-    pub fn new(names: Vec<String>, lengths: Vec<f64>) -> Index {
-        let present = names.into_iter().zip(lengths.into_iter().map(|n| n as u64)).collect();
-        Index { table: Arc::default(), present }
-    }
-
-    /// Adds one sealed index run.
-    #[napi(catch_unwind)]
-    pub fn add(&self, keyring: &Keyring, name: String, bytes: Buffer) -> Result<()> {
-        let ring = keyring.ring.lock().expect("no panic");
-        let run = ring.open(Type::Index, &upload(&name)?, &bytes).map_err(throw)?;
-        let mut table = self.table.lock().expect("no panic");
-        let own = Arc::get_mut(&mut table)
-            .ok_or_else(|| Error::from_reason("invalid: the index is in use"))?;
-        own.add_run(&run, &self.present).map_err(throw)
-    }
-
-    #[napi(getter)]
-    pub fn chunks(&self) -> f64 {
-        self.table.lock().expect("no panic").rows.len() as f64
-    }
-
-    /// Names of packs that runs speak of but the listing did not have with that length.
-    #[napi]
-    pub fn missing(&self) -> Vec<String> {
-        let table = self.table.lock().expect("no panic");
-        let gone = table
-            .packs
-            .iter()
-            .filter(|p| self.present.get(&p.name()) != Some(&u64::from(p.length)));
-        gone.map(|p| p.name()).collect()
     }
 }

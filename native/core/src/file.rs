@@ -1,23 +1,24 @@
 //! Reading one regular file. A large one goes from worker to worker like a baton: whoever holds it
 //! reads and finds the cuts of one part, hands it on, and only then hashes and compresses that part.
 
-use crate::error::{Error, Result};
-use crate::folder::{Folder, Saved};
+use crate::error::Result;
+use crate::folder::Segment;
 use crate::ingest::{Job, Task};
 use crate::page::{Entry, Hint, EXT_EXTENTS, FILE};
+use crate::pages::Saved;
 use crate::posix::{self, Stat};
 use crate::scan::{base, describe, reason};
 use crate::worker::Worker;
-use std::ffi::CStr;
+use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Bytes read at once.
-pub const PART: usize = 4 << 20;
+pub const PART: usize = 2 << 20;
 
 pub struct Large {
-    folder: Arc<Folder>,
+    segment: Arc<Segment>,
     index: usize,
     fd: OwnedFd,
     stat: Stat,
@@ -31,6 +32,15 @@ pub struct Large {
 }
 
 impl Large {
+    /// Tells the kernel that the file will be read.
+    fn announce(&self) {
+        // SAFETY: a plain system call on an open descriptor; it is only advice.
+        unsafe {
+            let want = libc::POSIX_FADV_WILLNEED;
+            libc::posix_fadvise(self.fd.as_raw_fd(), 0, PART as i64, want);
+        }
+    }
+
     /// Reads the stream of the file's data at `offset`: its extents one after the other.
     fn read(&self, out: &mut [u8], offset: u64) -> Result<usize> {
         let Some(extents) = &self.extents else {
@@ -54,70 +64,77 @@ impl Large {
     }
 }
 
-#[allow(clippy::too_many_arguments)]
+/// A regular file that must be read, as the scan saw it.
+pub struct Wanted {
+    pub index: usize,
+    pub name: Vec<u8>,
+    pub cname: CString,
+    pub stat: Stat,
+    pub link: Option<u64>,
+    pub hint: Hint,
+}
+
+/// Files opened together, so that the kernel fetches all of them while the first is read.
+const TOGETHER: usize = 32;
+
+/// Reads files in the order given; whoever calls holds the segment until all have begun.
 pub fn save(
     job: &Job,
     worker: &mut Worker,
-    folder: &Arc<Folder>,
-    dir: &Arc<OwnedFd>,
-    index: usize,
-    name: &[u8],
-    cname: &CStr,
-    link: Option<u64>,
-    hint: Hint,
+    segment: &Arc<Segment>,
+    dir: &OwnedFd,
+    files: Vec<Wanted>,
 ) -> Result<()> {
-    match open(job, folder, dir, index, name, cname, link, hint) {
-        Ok(large) => {
-            folder.pending.fetch_add(1, Ordering::AcqRel);
-            part(job, worker, Arc::new(large), 0, 0)
+    let mut files = files.into_iter().peekable();
+    while files.peek().is_some() {
+        let open = |wanted| open(job, segment, dir, wanted);
+        let batch: Vec<Large> = files.by_ref().take(TOGETHER).filter_map(open).collect();
+        if batch.len() > 1 {
+            batch.iter().for_each(Large::announce);
         }
-        Err(e) => {
-            job.trouble(folder.path(name), format!("not saved: {}", reason(&e)));
-            Ok(())
+        for large in batch {
+            segment.hold();
+            part(job, worker, Arc::new(large), 0, 0)?;
         }
     }
+    Ok(())
 }
 
-#[allow(clippy::too_many_arguments)]
-fn open(
-    job: &Job,
-    folder: &Arc<Folder>,
-    dir: &Arc<OwnedFd>,
-    index: usize,
-    name: &[u8],
-    cname: &CStr,
-    link: Option<u64>,
-    hint: Hint,
-) -> Result<Large> {
+/// Opens a file; what cannot be opened is told, and not saved.
+fn open(job: &Job, segment: &Arc<Segment>, dir: &OwnedFd, wanted: Wanted) -> Option<Large> {
+    let path = || segment.folder.dir.path(&wanted.name);
     let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let fd = posix::open_at(dir.as_raw_fd(), cname, flags | libc::O_NOATIME, 0)
-        .or_else(|_| posix::open_at(dir.as_raw_fd(), cname, flags, 0))?;
-    let stat = posix::stat(fd.as_raw_fd(), c"")?;
-    if stat.format() != libc::S_IFREG {
-        return Err(Error::Source {
-            op: "became another kind of file while it was read",
-            path: name.to_vec(),
-            errno: 0,
-        });
-    }
-    let mut entry = base(job, name, &stat, FILE);
-    entry.link = link;
-    describe(job, folder, &mut entry, fd.as_raw_fd());
+    let opened = posix::open_at(dir.as_raw_fd(), &wanted.cname, flags | libc::O_NOATIME, 0)
+        .or_else(|_| posix::open_at(dir.as_raw_fd(), &wanted.cname, flags, 0))
+        .and_then(|fd| Ok((posix::stat(fd.as_raw_fd(), c"")?, fd)));
+    let (stat, fd) = match opened {
+        Ok((stat, fd)) if stat.format() == libc::S_IFREG => (stat, fd),
+        Ok(_) => {
+            job.trouble(path(), "not saved: became another kind of file".into());
+            return None;
+        }
+        Err(e) => {
+            job.trouble(path(), format!("not saved: {}", reason(&e)));
+            return None;
+        }
+    };
+    let mut entry = base(job, &wanted.name, &stat, FILE);
+    entry.link = wanted.link;
+    describe(job, &segment.folder.dir, &mut entry, fd.as_raw_fd());
     let sparse = stat.blocks * 512 < stat.size;
     let extents = if sparse { posix::extents(fd.as_raw_fd(), stat.size) } else { None };
     if let Some(list) = &extents {
-        let bytes =
-            list.iter().flat_map(|(at, n)| [at.to_le_bytes(), n.to_le_bytes()]).flatten().collect();
-        entry.ext.insert(0, (EXT_EXTENTS, true, bytes));
+        let bytes = list.iter().flat_map(|(at, n)| [at.to_le_bytes(), n.to_le_bytes()]);
+        entry.ext.insert(0, (EXT_EXTENTS, true, bytes.flatten().collect()));
     }
     let length = extents.as_ref().map_or(stat.size, |l| l.iter().map(|e| e.1).sum());
     let mut large = Large {
-        folder: folder.clone(),
-        index,
+        segment: segment.clone(),
+        index: wanted.index,
         fd,
         stat,
         entry: Mutex::new(entry),
-        hint,
+        hint: wanted.hint,
         extents,
         length,
         paged: false,
@@ -126,10 +143,11 @@ fn open(
     };
     if length >= 64 << 10 {
         let mut head = [0; 64];
-        let n = large.read(&mut head, 0)?;
+        // A file whose beginning cannot be read is told when its first part is.
+        let n = large.read(&mut head, 0).unwrap_or(0);
         large.paged = crate::cut::is_paged(&head[..n]);
     }
-    Ok(large)
+    Some(large)
 }
 
 /// Reads, cuts and stores one part of a file; passes the baton before the slow half.
@@ -149,7 +167,10 @@ pub fn part(
     let got = match &outcome {
         Ok(n) => *n,
         Err(e) => {
-            job.trouble(large.folder.path(&large.entry.lock().expect("no panic").name), reason(e));
+            job.trouble(
+                large.segment.folder.dir.path(&large.entry.lock().expect("no panic").name),
+                reason(e),
+            );
             0
         }
     };
@@ -188,7 +209,7 @@ fn close(job: &Job, worker: &mut Worker, large: &Large, failed: bool) -> Result<
         hint.inode = 0;
         if !failed {
             job.trouble(
-                large.folder.path(&entry.name),
+                large.segment.folder.dir.path(&entry.name),
                 "changed while it was read; saved as it was seen".into(),
             );
         }
@@ -198,7 +219,7 @@ fn close(job: &Job, worker: &mut Worker, large: &Large, failed: bool) -> Result<
         job.links.lock().expect("no panic").insert(key, entry.clone());
     }
     if !failed {
-        large.folder.put(large.index, Saved { entry, hint, below: None });
+        large.segment.put(large.index, Saved { entry, hint, below: None });
     }
-    job.done(worker, large.folder.clone())
+    job.done(worker, large.segment.clone())
 }

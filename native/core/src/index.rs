@@ -1,6 +1,10 @@
-//! Index runs (immutable, sorted by chunk id) and the in-memory table they are loaded into.
+//! Index runs (immutable, sorted by chunk id) and the table over all of them.
+//!
+//! Resident: eleven bytes a chunk (a slot of 24 bits of tag and 40 of row number), and the runs
+//! themselves, mapped from the private cache where there is one, in memory where there is none.
 
 use crate::error::{Error, Result};
+use crate::map::Bytes;
 use crate::object::hex;
 use crate::pack::{get_block, put_block, Block, Id, BLOCK_ROW};
 use std::collections::HashMap;
@@ -24,7 +28,17 @@ impl PackRow {
     pub fn name(&self) -> String {
         format!("{}-{}", hex(&self.hash), hex(&self.upload))
     }
+
+    fn key(&self) -> PackName {
+        (self.hash, self.upload)
+    }
 }
+
+/// A pack's name as bytes: hash and upload id.
+pub type PackName = (Id, [u8; 16]);
+
+/// The packs that a listing showed, with their stored lengths: the truth that runs only hint at.
+pub type Present = HashMap<PackName, u64>;
 
 /// A pack with everything that says where its chunks lie.
 pub struct Indexed {
@@ -75,20 +89,61 @@ pub fn encode(claim: &[u8; 16], domain: &[u8; 16], packs: &[Indexed]) -> Vec<u8>
     run
 }
 
-pub struct Row {
-    pub id: Id,
-    pub block: u32,
-    pub offset: u32,
-    pub length: u32,
+fn malformed() -> Error {
+    Error::Damaged("index run is malformed".into())
 }
 
-/// Everything known of where chunks are. Slots are 24 bits of tag and 40 of row number + 1.
+/// The plaintext of an opened run: what the cache keeps and the table is made of.
+pub fn expand(run: &[u8]) -> Result<Vec<u8>> {
+    let head = run.get(..4).ok_or_else(malformed)?;
+    let size = u32::from_le_bytes(head.try_into().expect("4 bytes")) as usize;
+    if !(RUN_FIXED..=RUN_LIMIT).contains(&size) {
+        return Err(malformed());
+    }
+    let data = zstd::bulk::decompress(&run[4..], size).map_err(|_| malformed())?;
+    if data.len() != size {
+        return Err(malformed());
+    }
+    Ok(data)
+}
+
+struct Run {
+    data: Bytes,
+    /// Number of the run's first row, block and pack in the table.
+    row: u64,
+    block: u32,
+    rows: usize,
+    /// Where ids and columns begin.
+    ids: usize,
+    columns: usize,
+}
+
+fn word(data: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(data[at..at + 4].try_into().expect("4 bytes"))
+}
+
+impl Run {
+    fn id(&self, row: usize) -> &Id {
+        self.data[self.ids + row * 32..][..32].try_into().expect("32 bytes")
+    }
+
+    /// Block in the run, offset in the block, length.
+    fn place(&self, row: usize) -> [u32; 3] {
+        [0, 1, 2].map(|c| word(&self.data, self.columns + (c * self.rows + row) * 4))
+    }
+}
+
+/// Everything known of where chunks are.
 #[derive(Default)]
 pub struct Table {
     pub packs: Vec<PackRow>,
-    pub blocks: Vec<(u32, u32, Block)>,
-    pub rows: Vec<Row>,
+    /// Whether the listing has the pack with its recorded length.
+    usable: Vec<bool>,
+    blocks: Vec<(u32, u32, Block)>,
+    runs: Vec<Run>,
+    rows: u64,
     slots: Vec<u64>,
+    used: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -100,131 +155,199 @@ pub struct Place {
     pub length: u32,
 }
 
+const ROW: u64 = 0xff_ffff_ffff;
+
 impl Table {
-    /// Adds the opened plaintext of a run, but only what lies in packs of `present` (name to stored
-    /// length): a run is a hint, the listing of packs is the truth.
-    pub fn add_run(&mut self, run: &[u8], present: &HashMap<String, u64>) -> Result<()> {
-        let bad = || Error::Damaged("index run is malformed".into());
-        let size =
-            u32::from_le_bytes(run.get(..4).ok_or_else(bad)?.try_into().expect("4 bytes")) as usize;
-        if !(RUN_FIXED..=RUN_LIMIT).contains(&size) {
-            return Err(bad());
+    /// Takes in the plaintext of a run. Nothing is found in it before `seal`.
+    pub fn add(&mut self, data: Bytes, present: &Present) -> Result<()> {
+        if data.len() < RUN_FIXED {
+            return Err(malformed());
         }
-        let data = zstd::bulk::decompress(&run[4..], size).map_err(|_| bad())?;
-        if data.len() != size {
-            return Err(bad());
-        }
-        let word = |at: usize| u32::from_le_bytes(data[at..at + 4].try_into().expect("4 bytes"));
-        let [np, nb, nr] = [32, 36, 40].map(|at| word(at) as usize);
+        let [np, nb, nr] = [32, 36, 40].map(|at| word(&data, at) as usize);
         let blocks = RUN_FIXED + np * PACK_ROW;
         let ids = blocks + nb * (4 + BLOCK_ROW);
         let columns = ids + nr * 32;
-        if size != columns + nr * 12 {
-            return Err(bad());
+        if data.len() != columns + nr * 12 {
+            return Err(malformed());
         }
-        let (pack_base, block_base) = (self.packs.len() as u32, self.blocks.len() as u32);
-        let mut usable = Vec::with_capacity(np);
-        for i in 0..np {
-            let d = &data[RUN_FIXED + i * PACK_ROW..][..PACK_ROW];
-            let part = |a: usize| -> [u8; 32] { d[a..a + 32].try_into().expect("32 bytes") };
-            let pack = PackRow {
-                hash: part(0),
-                upload: d[32..48].try_into().expect("16 bytes"),
-                salt: part(48),
-                commitment: part(80),
-                length: word(RUN_FIXED + i * PACK_ROW + 112),
-            };
-            usable.push(present.get(&pack.name()) == Some(&u64::from(pack.length)));
-            self.packs.push(pack);
-        }
-        let (mut ordinal, mut last) = (0, u32::MAX);
-        for i in 0..nb {
-            let at = blocks + i * (4 + BLOCK_ROW);
-            let pack = word(at);
-            ordinal = if pack == last { ordinal + 1 } else { 0 };
-            last = pack;
-            if pack as usize >= np {
-                return Err(bad());
-            }
-            self.blocks.push((pack_base + pack, ordinal, get_block(&data[at + 4..])?));
-        }
-        for i in 0..nr {
-            let [block, offset, length] = [0, 1, 2].map(|c| word(columns + (c * nr + i) * 4));
-            let Some((pack, _, b)) = self.blocks.get((block_base + block) as usize) else {
-                return Err(bad());
-            };
+        let rows = (0..np).map(|i| pack_row(&data[RUN_FIXED + i * PACK_ROW..][..PACK_ROW]));
+        let packs: Vec<PackRow> = rows.collect();
+        let pack_base = self.packs.len() as u32;
+        let block_rows = block_rows(&data[blocks..ids], np as u32, pack_base)?;
+        let run =
+            Run { row: self.rows, block: self.blocks.len() as u32, rows: nr, ids, columns, data };
+        for row in 0..nr {
+            let [block, offset, length] = run.place(row);
+            let (_, _, b) = block_rows.get(block as usize).ok_or_else(malformed)?;
             if u64::from(offset) + u64::from(length) > u64::from(b.plain) {
-                return Err(bad());
-            }
-            if usable[(pack - pack_base) as usize] {
-                let id = data[ids + i * 32..][..32].try_into().expect("32 bytes");
-                self.insert(Row { id, block: block_base + block, offset, length });
+                return Err(malformed());
             }
         }
+        let there = packs.iter().map(|p| present.get(&p.key()) == Some(&u64::from(p.length)));
+        self.usable.extend(there);
+        self.packs.extend(packs);
+        self.blocks.extend(block_rows);
+        self.rows += nr as u64;
+        self.runs.push(run);
+        self.slots.clear();
         Ok(())
     }
 
-    fn insert(&mut self, row: Row) {
-        if (self.rows.len() + 1) * 4 > self.slots.len() * 3 {
-            self.grow();
+    /// Builds the slots over all runs, if something was added since. Of several places of one chunk
+    /// the first counts; packs that no listing has hold nothing.
+    pub fn seal(&mut self) {
+        if !self.slots.is_empty() {
+            return;
         }
-        if self.find(&row.id).is_none() {
-            let at = self.free(&row.id);
-            self.slots[at] = tag(&row.id) | (self.rows.len() as u64 + 1);
-            self.rows.push(row);
-        }
-    }
-
-    fn grow(&mut self) {
-        self.slots = vec![0; (self.slots.len() * 2).max(1024)];
-        for i in 0..self.rows.len() {
-            let id = self.rows[i].id;
-            let at = self.free(&id);
-            self.slots[at] = tag(&id) | (i as u64 + 1);
-        }
-    }
-
-    fn free(&self, id: &Id) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut at = home(id) & mask;
-        while self.slots[at] != 0 {
-            at = (at + 1) & mask;
-        }
-        at
-    }
-
-    fn find(&self, id: &Id) -> Option<&Row> {
-        if self.slots.is_empty() {
-            return None;
-        }
-        let mask = self.slots.len() - 1;
-        let mut at = home(id) & mask;
-        while self.slots[at] != 0 {
-            let row = (self.slots[at] & 0xff_ffff_ffff) as usize - 1;
-            if self.slots[at] >> 40 == tag(id) >> 40 && self.rows[row].id == *id {
-                return Some(&self.rows[row]);
+        self.slots = vec![0; (self.rows as usize * 4 / 3).max(64)];
+        self.used = 0;
+        for r in 0..self.runs.len() {
+            let run = &self.runs[r];
+            for row in 0..run.rows {
+                let (pack, _, _) = self.blocks[(run.block + run.place(row)[0]) as usize];
+                let id = run.id(row);
+                if !self.usable[pack as usize] {
+                    continue;
+                }
+                if let Err(free) = self.find(id) {
+                    self.slots[free] = tag(id) | (run.row + row as u64 + 1);
+                    self.used += 1;
+                }
             }
-            at = (at + 1) & mask;
         }
-        None
+    }
+
+    /// The row of a chunk as (run, row in it), or the free slot where it would be.
+    fn find(&self, id: &Id) -> std::result::Result<(&Run, usize), usize> {
+        let length = self.slots.len();
+        let mut at = home(id, length);
+        loop {
+            let slot = self.slots[at];
+            if slot == 0 {
+                return Err(at);
+            }
+            if slot & !ROW == tag(id) {
+                let number = (slot & ROW) - 1;
+                let run = &self.runs[self.runs.partition_point(|r| r.row <= number) - 1];
+                let row = (number - run.row) as usize;
+                if run.id(row) == id {
+                    return Ok((run, row));
+                }
+            }
+            at = if at + 1 == length { 0 } else { at + 1 };
+        }
+    }
+
+    /// Chunks that can be found.
+    pub fn chunks(&self) -> u64 {
+        self.used
+    }
+
+    /// Packs that runs speak of but the listing did not have with that length.
+    pub fn missing(&self) -> impl Iterator<Item = &PackRow> {
+        self.packs.iter().zip(&self.usable).filter(|(_, usable)| !**usable).map(|(p, _)| p)
     }
 
     pub fn has(&self, id: &Id) -> bool {
-        self.find(id).is_some()
+        !self.slots.is_empty() && self.find(id).is_ok()
     }
 
     pub fn place(&self, id: &Id) -> Option<Place> {
-        self.find(id).map(|row| {
-            let (pack, ordinal, block) = self.blocks[row.block as usize];
-            Place { pack, ordinal, block, offset: row.offset, length: row.length }
-        })
+        if self.slots.is_empty() {
+            return None;
+        }
+        let (run, row) = self.find(id).ok()?;
+        let [block, offset, length] = run.place(row);
+        let (pack, ordinal, block) = self.blocks[(run.block + block) as usize];
+        Some(Place { pack, ordinal, block, offset, length })
     }
 }
 
-fn home(id: &Id) -> usize {
-    u64::from_le_bytes(id[..8].try_into().expect("8 bytes")) as usize
+fn pack_row(d: &[u8]) -> PackRow {
+    let part = |at: usize| -> [u8; 32] { d[at..at + 32].try_into().expect("32 bytes") };
+    let upload = d[32..48].try_into().expect("16 bytes");
+    PackRow { hash: part(0), upload, salt: part(48), commitment: part(80), length: word(d, 112) }
+}
+
+/// Rows of (pack, ordinal in it, block); a pack's blocks follow one another.
+fn block_rows(data: &[u8], packs: u32, base: u32) -> Result<Vec<(u32, u32, Block)>> {
+    let (mut ordinal, mut last) = (0, u32::MAX);
+    let row = |d: &[u8]| {
+        let pack = word(d, 0);
+        if pack >= packs {
+            return Err(malformed());
+        }
+        ordinal = if pack == last { ordinal + 1 } else { 0 };
+        last = pack;
+        Ok((base + pack, ordinal, get_block(&d[4..])?))
+    };
+    data.chunks_exact(4 + BLOCK_ROW).map(row).collect()
+}
+
+/// Where a chunk's search begins: its id's first bytes, spread over the slots without a division.
+fn home(id: &Id, slots: usize) -> usize {
+    let first = u64::from_le_bytes(id[..8].try_into().expect("8 bytes"));
+    ((u128::from(first) * slots as u128) >> 64) as usize
 }
 
 fn tag(id: &Id) -> u64 {
-    u64::from_le_bytes(id[8..16].try_into().expect("8 bytes")) & !0xff_ffff_ffff
+    u64::from_le_bytes(id[8..16].try_into().expect("8 bytes")) & !ROW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u32) -> Id {
+        *blake3::hash(&n.to_le_bytes()).as_bytes()
+    }
+
+    fn indexed(first: u32, count: u32) -> Indexed {
+        let pack = PackRow {
+            hash: id(first),
+            upload: [1; 16],
+            salt: [2; 32],
+            commitment: [3; 32],
+            length: 4096,
+        };
+        let block =
+            Block { offset: 80, stored: 100, plain: count * 10, chunks: count, codec: 0, kind: 0 };
+        let chunks = (first..first + count).map(|n| (id(n), 10)).collect();
+        Indexed { pack, blocks: vec![block], chunks }
+    }
+
+    fn table(runs: &[Vec<Indexed>], present: &Present) -> Table {
+        let mut table = Table::default();
+        for run in runs {
+            let data = expand(&encode(&[0; 16], &[0; 16], run)).expect("it was just encoded");
+            table.add(Bytes::Owned(data), present).expect("a good run");
+        }
+        table.seal();
+        table
+    }
+
+    #[test]
+    fn chunks_are_found_in_packs_that_are_listed_and_only_there() {
+        let runs = [vec![indexed(0, 1000)], vec![indexed(1000, 1000)], vec![indexed(500, 10)]];
+        let mut present = Present::new();
+        present.insert((id(0), [1; 16]), 4096);
+        present.insert((id(500), [1; 16]), 4096);
+        present.insert((id(1000), [1; 16]), 4095);
+        let table = table(&runs, &present);
+        assert_eq!(table.chunks(), 1000);
+        for n in 0..1000 {
+            let place = table.place(&id(n)).expect("listed");
+            assert_eq!((place.pack, place.offset, place.length), (0, n * 10, 10));
+        }
+        assert!((1000..3000).all(|n| !table.has(&id(n))));
+        assert_eq!(table.missing().count(), 1);
+    }
+
+    #[test]
+    fn a_row_outside_its_block_is_refused() {
+        let mut data = expand(&encode(&[0; 16], &[0; 16], &[indexed(0, 3)])).expect("encoded");
+        let last = data.len() - 4;
+        data[last..].copy_from_slice(&11u32.to_le_bytes());
+        assert!(Table::default().add(Bytes::Owned(data), &Present::new()).is_err());
+    }
 }

@@ -3,17 +3,18 @@
 //! Commit point: none here. When it returns, everything is durable and indexed; the caller puts the
 //! snapshot that makes it count.
 
+use crate::dir::Dir;
 use crate::error::{Error, Result};
-use crate::folder::{pages, Choice, Folder, Rules, Saved};
+use crate::folder::{self, Choice, Folder, Segment, Step};
 use crate::index::Table;
 use crate::pack::Id;
-use crate::page::Summary;
+use crate::pages::Roots;
+use crate::posix::Stat;
 use crate::reader::Reader;
+use crate::rules::Rules;
 use crate::sink::Sink;
 use crate::worker::{Chunks, Worker};
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use std::collections::HashMap;
-use std::os::fd::AsRawFd;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -32,9 +33,7 @@ pub struct Spec {
 }
 
 pub struct Outcome {
-    pub root: Id,
-    pub hints: Id,
-    pub summary: Summary,
+    pub roots: Roots,
     pub users: Vec<(u32, String)>,
     pub groups: Vec<(u32, String)>,
     /// The pages of a dry run.
@@ -56,6 +55,7 @@ pub struct Progress {
 
 pub enum Task {
     Folder(Arc<Folder>),
+    Segment(folder::Task),
     Large(Arc<crate::file::Large>, u64, usize),
 }
 
@@ -67,14 +67,16 @@ pub struct Job {
     pub troubles: Mutex<Vec<Trouble>>,
     pub racy_from: (i64, u32),
     pub links: Mutex<HashMap<((u32, u32), u64), crate::page::Entry>>,
-    pub owners: Mutex<[std::collections::BTreeSet<u32>; 2]>,
-    pub excludes: Option<Arc<Rules>>,
+    owners: Mutex<[BTreeSet<u32>; 2]>,
+    /// The owner seen last: most entries need not ask for the lock.
+    owner: AtomicU64,
+    excludes: Option<Arc<Rules>>,
     tasks: Mutex<Vec<Task>>,
     wake: Condvar,
     idle: AtomicUsize,
     over: AtomicBool,
     failure: Mutex<Option<Error>>,
-    result: Mutex<Option<(Id, Id, Summary)>>,
+    result: Mutex<Option<Roots>>,
 }
 
 impl Job {
@@ -82,9 +84,7 @@ impl Job {
         let chunks = Arc::new(Chunks::new(sink, table, spec.level, spec.dry)?);
         let excludes = match spec.exclude.is_empty() {
             true => None,
-            false => {
-                Some(Arc::new(Rules { own: matcher(b"/", &spec.exclude.join("\n"))?, above: None }))
-            }
+            false => Some(Arc::new(Rules::new(b"/", &spec.exclude.join("\n"), None)?)),
         };
         Ok(Job {
             spec,
@@ -95,6 +95,7 @@ impl Job {
             racy_from: coarse_now(),
             links: Mutex::default(),
             owners: Mutex::default(),
+            owner: AtomicU64::new(u64::MAX),
             excludes,
             tasks: Mutex::default(),
             wake: Condvar::new(),
@@ -109,11 +110,11 @@ impl Job {
     pub fn run(&self) -> Result<Outcome> {
         let mut choice = Choice::default();
         self.spec.paths.iter().for_each(|p| choice.add(p));
-        let mut root = Folder::new(None, Vec::new());
         let handle = crate::posix::open_at(libc::AT_FDCWD, c"/", crate::posix::DIR_FLAGS, 0)?;
-        root.handle = Mutex::new(Some(Arc::new(handle)));
+        let dir = Dir::root(Vec::new(), handle);
+        let mut root = Folder::new(dir, None, self.spec.parent);
         root.choice = (!choice.all).then_some(choice);
-        root.before = self.spec.parent;
+        root.rules.clone_from(&self.excludes);
         self.push(Task::Folder(Arc::new(root)));
         std::thread::scope(|scope| {
             for _ in 0..self.spec.workers.max(1) {
@@ -126,23 +127,16 @@ impl Job {
         if !self.spec.dry {
             self.chunks.sink.finish()?;
         }
-        let (root, hints, summary) =
-            self.result.lock().expect("no panic").take().ok_or(Error::Cancelled)?;
+        let roots = self.result.lock().expect("no panic").take().ok_or(Error::Cancelled)?;
         let owners = self.owners.lock().expect("no panic");
+        let users = owners[0].iter().filter_map(|id| Some((*id, crate::owner::user_name(*id)?)));
+        let groups = owners[1].iter().filter_map(|id| Some((*id, crate::owner::group_name(*id)?)));
         let pages =
             self.chunks.dry.as_ref().map(|p| std::mem::take(&mut *p.lock().expect("no panic")));
         Ok(Outcome {
-            root,
-            hints,
-            summary,
-            users: owners[0]
-                .iter()
-                .filter_map(|id| Some((*id, crate::owner::user_name(*id)?)))
-                .collect(),
-            groups: owners[1]
-                .iter()
-                .filter_map(|id| Some((*id, crate::owner::group_name(*id)?)))
-                .collect(),
+            roots,
+            users: users.collect(),
+            groups: groups.collect(),
             pages: pages.unwrap_or_default(),
         })
     }
@@ -168,6 +162,7 @@ impl Job {
             }
             match task {
                 Task::Folder(folder) => crate::scan::folder(self, &mut worker, folder)?,
+                Task::Segment(task) => crate::scan::segment(self, &mut worker, task)?,
                 Task::Large(large, offset, part) => {
                     crate::file::part(self, &mut worker, large, offset, part)?
                 }
@@ -205,41 +200,32 @@ impl Job {
         self.troubles.lock().expect("no panic").push(Trouble { path, message });
     }
 
-    /// One part of a folder is done. When it was the last, its pages are written and the parent is
-    /// told, and so on upwards: a loop, because trees can be deeper than a stack.
-    pub fn done(&self, worker: &mut Worker, mut folder: Arc<Folder>) -> Result<()> {
-        let page_key = self.reader.domain.ids[1];
-        while folder.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let saved: Vec<Saved> = std::mem::take(&mut *folder.saved.lock().expect("no panic"))
-                .into_iter()
-                .flatten()
-                .collect();
-            let (page, hints, summary) = pages(worker, saved, &page_key)?;
-            let Some((parent, index)) = folder.parent.clone() else {
-                *self.result.lock().expect("no panic") = Some((page, hints, summary));
-                return Ok(());
-            };
-            if let Some(saved) = &mut parent.saved.lock().expect("no panic")[index] {
-                saved.entry.content = crate::page::Content::Dir(page, summary);
-                saved.below = Some(hints);
-            }
-            folder = parent;
+    /// Notes an owner whose name the snapshot will tell.
+    pub fn owned(&self, stat: &Stat) {
+        let both = u64::from(stat.uid) << 32 | u64::from(stat.gid);
+        if self.owner.swap(both, Ordering::Relaxed) != both {
+            let mut owners = self.owners.lock().expect("no panic");
+            owners[0].insert(stat.uid);
+            owners[1].insert(stat.gid);
         }
+    }
+
+    /// One part of a segment is done.
+    pub fn done(&self, worker: &mut Worker, segment: Arc<Segment>) -> Result<()> {
+        self.follow(folder::done(segment, worker, &self.reader)?);
         Ok(())
     }
-}
 
-/// Rules in gitignore's syntax, anchored at `root`.
-pub fn matcher(root: &[u8], text: &str) -> Result<Gitignore> {
-    use std::os::unix::ffi::OsStrExt;
-    let mut builder =
-        GitignoreBuilder::new(std::path::Path::new(std::ffi::OsStr::from_bytes(root)));
-    for line in text.lines() {
-        builder
-            .add_line(None, line)
-            .map_err(|e| Error::Invalid(format!("pattern {line:?}: {e}")))?;
+    /// Does what a finished piece of work leads to. The first of several tasks is taken first.
+    pub fn follow(&self, step: Step) {
+        match step {
+            Step::Tasks(tasks) => {
+                tasks.into_iter().rev().for_each(|t| self.push(Task::Segment(t)));
+            }
+            Step::Root(roots) => *self.result.lock().expect("no panic") = Some(roots),
+            Step::Nothing => {}
+        }
     }
-    builder.build().map_err(|e| Error::Invalid(format!("patterns: {e}")))
 }
 
 /// The clock that file systems stamp changes with. Whatever changed no earlier than the scan's start
@@ -248,57 +234,4 @@ fn coarse_now() -> (i64, u32) {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &mut t) };
     (t.tv_sec, t.tv_nsec as u32)
-}
-
-/// Saves one stream as the only file of a snapshot.
-pub fn stream(job: &Job, name: &[u8], input: impl AsRawFd, mtime: (i64, u32)) -> Result<Outcome> {
-    use crate::page::{Entry, Hint, FILE};
-    let mut worker = Worker::new(job.chunks.clone())?;
-    let mut buffer = vec![0u8; crate::file::PART];
-    let (mut held, mut ids, mut size) = (0, Vec::new(), 0u64);
-    loop {
-        let (p, n) = (buffer[held..].as_mut_ptr().cast(), buffer.len() - held);
-        let n = unsafe { libc::read(input.as_raw_fd(), p, n) };
-        if n < 0 && crate::posix::errno() == libc::EINTR {
-            continue;
-        }
-        let n = crate::posix::check(n as i64, "read", name)? as usize;
-        held += n;
-        if n > 0 && held < buffer.len() {
-            continue;
-        }
-        let lengths = worker.lengths(&buffer[..held], false, n == 0);
-        ids.extend(worker.store(&buffer[..held], &lengths)?);
-        let taken: usize = lengths.iter().sum();
-        buffer.copy_within(taken..held, 0);
-        held -= taken;
-        size += taken as u64;
-        job.progress.bytes.fetch_add(taken as u64, Ordering::Relaxed);
-        if n == 0 {
-            break;
-        }
-    }
-    let content = worker.content(ids)?;
-    let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
-    let entry = Entry {
-        name: name.to_vec(),
-        kind: FILE,
-        mode: 0o600,
-        uid,
-        gid,
-        mtime,
-        size,
-        content,
-        link: None,
-        xattrs: vec![],
-        ext: vec![],
-    };
-    let (root, hints, summary) = pages(
-        &mut worker,
-        vec![Saved { entry, hint: Hint::default(), below: None }],
-        &job.reader.domain.ids[1],
-    )?;
-    worker.finish()?;
-    job.chunks.sink.finish()?;
-    Ok(Outcome { root, hints, summary, users: vec![], groups: vec![], pages: HashMap::new() })
 }

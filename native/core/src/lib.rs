@@ -1,25 +1,35 @@
 //! Holdall's native core: everything that touches a plaintext byte of a file.
 
+pub mod before;
 pub mod crypto;
 pub mod cut;
+pub mod dir;
 pub mod error;
+pub mod expand;
 pub mod file;
+pub mod filling;
 pub mod folder;
+pub mod id_set;
 pub mod index;
 pub mod ingest;
 pub mod keyring;
 pub mod list;
+pub mod map;
 pub mod msgpack;
+pub mod names;
 pub mod object;
 pub mod output;
 pub mod owner;
 pub mod pack;
 pub mod page;
+pub mod pages;
 pub mod posix;
 pub mod reader;
 pub mod restore;
+pub mod rules;
 pub mod scan;
 pub mod sink;
+pub mod stream;
 pub mod target;
 pub mod verify;
 pub mod worker;

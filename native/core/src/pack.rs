@@ -71,7 +71,7 @@ impl PackKey {
             .ok_or_else(|| Error::Damaged("pack is sealed under a key that is not here".into()))
     }
 
-    fn seal(&self, counter: u64, offset: usize, data: &mut [u8]) -> [u8; TAG] {
+    pub fn seal(&self, counter: u64, offset: usize, data: &mut [u8]) -> [u8; TAG] {
         let aad = aad(&self.header, &self.lineage, counter, offset as u64, data.len() as u32);
         self.key.seal(counter, &aad, data)
     }
@@ -92,28 +92,6 @@ impl PackKey {
     }
 }
 
-/// Undoes a block's codec into exactly its stated length.
-pub fn expand(codec: u8, plain: usize, payload: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    if plain > BLOCK_LIMIT {
-        return Err(Error::Damaged(format!("block claims {plain} bytes")));
-    }
-    out.clear();
-    match codec {
-        0 => out.extend_from_slice(payload),
-        1 => {
-            out.reserve(plain);
-            zstd::bulk::Decompressor::new()
-                .and_then(|mut d| d.decompress_to_buffer(payload, out))
-                .map_err(|e| Error::Damaged(format!("block does not decompress: {e}")))?;
-        }
-        _ => return Err(Error::Damaged(format!("block has unknown codec {codec}"))),
-    }
-    if out.len() != plain {
-        return Err(Error::Damaged("block expands to another length than stated".into()));
-    }
-    Ok(())
-}
-
 pub struct Contents {
     pub class: u8,
     pub claim: [u8; 16],
@@ -123,7 +101,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let size =
             CONTENTS_FIXED + self.blocks.len() * BLOCK_ROW + self.chunks.len() * CHUNK_ROW + 4;
         let mut out = Vec::with_capacity(size);
@@ -207,87 +185,6 @@ pub fn get_block(d: &[u8]) -> Result<Block> {
         return Err(Error::Damaged("block row is malformed".into()));
     }
     Ok(b)
-}
-
-/// A pack being filled. `buffer` has `LIMIT` bytes.
-pub struct OpenPack {
-    pub buffer: Vec<u8>,
-    pub salt: [u8; 32],
-    pub key: std::sync::Arc<PackKey>,
-    pub used: usize,
-    pub contents: Contents,
-}
-
-impl OpenPack {
-    pub fn new(
-        mut buffer: Vec<u8>,
-        epoch: &Epoch,
-        lineage: &[u8; 16],
-        class: u8,
-        claim: [u8; 16],
-    ) -> OpenPack {
-        let salt = crate::crypto::random::<32>();
-        let key = PackKey::new(epoch, lineage, &salt);
-        buffer.resize(LIMIT, 0);
-        buffer[..HEADER].copy_from_slice(&key.header.bytes);
-        let contents =
-            Contents { class, claim, domain: epoch.domain, blocks: vec![], chunks: vec![] };
-        OpenPack { buffer, salt, key: std::sync::Arc::new(key), used: HEADER, contents }
-    }
-
-    pub fn fits(&self, payload: usize, chunks: usize) -> bool {
-        let rows = (self.contents.blocks.len() + 1) * BLOCK_ROW
-            + (self.contents.chunks.len() + chunks) * CHUNK_ROW;
-        self.used + payload + TAG + CONTENTS_FIXED + rows + TAG + TAIL <= LIMIT
-    }
-
-    /// Appends a block; returns its row. The caller has asked `fits`.
-    pub fn add(
-        &mut self,
-        codec: u8,
-        kind: u8,
-        plain: usize,
-        payload: &[u8],
-        chunks: &[(Id, u32)],
-    ) -> Block {
-        let offset = self.used;
-        let data = &mut self.buffer[offset..offset + payload.len()];
-        data.copy_from_slice(payload);
-        let tag = self.key.seal(self.contents.blocks.len() as u64, offset, data);
-        self.buffer[offset + payload.len()..][..TAG].copy_from_slice(&tag);
-        let stored = payload.len() + TAG;
-        self.used += stored;
-        let row = Block {
-            offset: offset as u32,
-            stored: stored as u32,
-            plain: plain as u32,
-            chunks: chunks.len() as u32,
-            codec,
-            kind,
-        };
-        self.contents.blocks.push(row);
-        self.contents.chunks.extend_from_slice(chunks);
-        row
-    }
-
-    /// Seals contents and locator; returns the stored length.
-    pub fn close(&mut self) -> usize {
-        let contents = self.contents.encode();
-        let size = stored_size(self.used + contents.len() + TAG + TAIL);
-        let (start, end) = (self.used, size - TAIL - TAG);
-        self.buffer[start..end].fill(0);
-        self.buffer[start..start + contents.len()].copy_from_slice(&contents);
-        let tag = self.key.seal(CONTENTS_COUNTER, start, &mut self.buffer[start..end]);
-        self.buffer[end..end + TAG].copy_from_slice(&tag);
-        let at = size - TAIL;
-        self.buffer[at..at + 16].fill(0);
-        self.buffer[at..at + 4].copy_from_slice(&(start as u32).to_le_bytes());
-        self.buffer[at + 4..at + 8].copy_from_slice(&((end + TAG - start) as u32).to_le_bytes());
-        let tag = self.key.seal(LOCATOR_COUNTER, 0, &mut self.buffer[at..at + 16]);
-        self.buffer[at + 16..at + LOCATOR].copy_from_slice(&tag);
-        self.buffer[size - HEADER..size].copy_from_slice(&self.key.header.bytes);
-        size
-    }
 }
 
 /// Opens the contents of a whole pack in memory.

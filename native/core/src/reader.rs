@@ -2,11 +2,12 @@
 
 use crate::crypto::same;
 use crate::error::{Error, Result};
+use crate::expand::Expander;
 use crate::index::{Place, Table};
 use crate::keyring::{Domain, Keyring};
 use crate::object::{hex, Header};
-use crate::pack::{expand, Id, PackKey, HEADER_TYPE};
-use crate::page::{Content, Entry, Hint, Page};
+use crate::pack::{Id, PackKey, HEADER_TYPE};
+use crate::page::{Content, Entry, Page};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +17,8 @@ pub const LIST: u8 = 2;
 
 /// Gives ranges of packs. A local folder answers by path; other stores through TypeScript.
 pub trait Fetch: Send + Sync {
-    fn fetch(&self, pack: &str, offset: u64, length: usize) -> Result<Vec<u8>>;
+    /// Fills all of `out`.
+    fn fetch(&self, pack: &str, offset: u64, out: &mut [u8]) -> Result<()>;
 }
 
 /// Reads packs of a folder store: `root/packs/xx/name`.
@@ -25,25 +27,28 @@ pub struct FolderFetch {
 }
 
 impl Fetch for FolderFetch {
-    fn fetch(&self, pack: &str, offset: u64, length: usize) -> Result<Vec<u8>> {
+    fn fetch(&self, pack: &str, offset: u64, out: &mut [u8]) -> Result<()> {
         use std::os::unix::{ffi::OsStrExt, fs::FileExt};
-        let path = std::path::Path::new(std::ffi::OsStr::from_bytes(&self.root))
-            .join("packs")
-            .join(&pack[..2])
-            .join(pack);
+        let root = std::path::Path::new(std::ffi::OsStr::from_bytes(&self.root));
+        let path = root.join("packs").join(&pack[..2]).join(pack);
         let file = std::fs::File::open(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::Missing(format!("pack {pack} is missing")),
             _ => Error::Store(format!("pack {pack}: {e}")),
         })?;
-        let mut out = vec![0; length];
-        match file.read_exact_at(&mut out, offset) {
-            Ok(()) => Ok(out),
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                Err(Error::Damaged(format!("pack {pack} is cut short")))
+        file.read_exact_at(out, offset).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                Error::Damaged(format!("pack {pack} is cut short"))
             }
-            Err(e) => Err(Error::Store(format!("pack {pack}: {e}"))),
-        }
+            _ => Error::Store(format!("pack {pack}: {e}")),
+        })
     }
+}
+
+/// What one thread needs to open blocks: the sealed bytes, and what they expand to.
+#[derive(Default)]
+pub struct Opener {
+    sealed: Vec<u8>,
+    expander: Expander,
 }
 
 type Blocks = (HashMap<(u32, u32), Arc<Vec<u8>>>, VecDeque<(u32, u32)>, usize);
@@ -78,21 +83,20 @@ impl Reader {
     }
 
     /// Opens one block whole. Its chunks are still to be compared with their ids.
-    pub fn block(&self, place: &Place) -> Result<Vec<u8>> {
+    pub fn block<'a>(&self, place: &Place, opener: &'a mut Opener) -> Result<&'a [u8]> {
         let row = &self.table.packs[place.pack as usize];
         let (name, b) = (row.name(), &place.block);
-        let mut sealed = self.fetch.fetch(&name, u64::from(b.offset), b.stored as usize)?;
         let wrap = |e: Error| match e {
             Error::Damaged(m) => Error::Damaged(format!("pack {name}: {m}")),
             other => other,
         };
+        opener.sealed.resize(b.stored as usize, 0);
+        self.fetch.fetch(&name, u64::from(b.offset), &mut opener.sealed)?;
         let header = Header::new(HEADER_TYPE, &row.salt, &row.commitment);
         let key = PackKey::find(&self.ring, &header).map_err(wrap)?;
-        let payload =
-            key.open(u64::from(place.ordinal), b.offset as usize, &mut sealed).map_err(wrap)?;
-        let mut out = Vec::new();
-        expand(b.codec, b.plain as usize, payload, &mut out).map_err(wrap)?;
-        Ok(out)
+        let (ordinal, offset) = (u64::from(place.ordinal), b.offset as usize);
+        let payload = key.open(ordinal, offset, &mut opener.sealed).map_err(wrap)?;
+        opener.expander.expand(b.codec, b.plain as usize, payload).map_err(wrap)
     }
 
     /// Compares a chunk's bytes with its id.
@@ -111,7 +115,7 @@ impl Reader {
         if let Some(found) = self.blocks.lock().expect("no panic").0.get(&key) {
             return Ok(found.clone());
         }
-        let block = Arc::new(self.block(place)?);
+        let block = Arc::new(self.block(place, &mut Opener::default())?.to_vec());
         let mut cache = self.blocks.lock().expect("no panic");
         if cache.0.insert(key, block.clone()).is_none() {
             cache.1.push_back(key);
@@ -180,23 +184,6 @@ impl Reader {
             Ok(())
         })?;
         Ok(out)
-    }
-
-    /// All hints of a folder, in the order of its entries, and those of its folders.
-    pub fn hints(&self, page: &Id) -> Result<(Vec<Hint>, Vec<Id>)> {
-        match self.page(page)? {
-            Page::HintLeaf(hints, below) => Ok((hints, below)),
-            Page::HintNode(ids) => {
-                let (mut hints, mut below) = (vec![], vec![]);
-                for id in ids {
-                    let (h, b) = self.hints(&id)?;
-                    hints.extend(h);
-                    below.extend(b);
-                }
-                Ok((hints, below))
-            }
-            _ => Err(Error::Damaged("a folder's page where hints should be".into())),
-        }
     }
 
     /// The entry that a sequence of names leads to.

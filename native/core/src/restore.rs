@@ -3,13 +3,13 @@
 //!
 //! A killed restore is finished by the next run: what already matches is kept, the rest rewritten.
 
+use crate::dir::Dir;
 use crate::error::{Error, Result};
-use crate::folder::Folder;
 use crate::index::Place;
 use crate::pack::Id;
 use crate::page::{self, Content, Entry, EXT_EXTENTS, EXT_PARTIAL};
 use crate::posix;
-use crate::reader::{Reader, DATA};
+use crate::reader::{Opener, Reader, DATA};
 use crate::target::{self, Target};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::{AsRawFd, RawFd};
@@ -45,7 +45,7 @@ struct Piece {
 }
 
 struct Later {
-    folder: Arc<Folder>,
+    folder: Arc<Dir>,
     entry: Entry,
 }
 
@@ -56,9 +56,9 @@ pub struct Restore {
     pub troubles: Mutex<Vec<(Vec<u8>, String)>>,
     pieces: Vec<Piece>,
     bytes: usize,
-    links: HashMap<u64, (Arc<Folder>, Vec<u8>)>,
+    links: HashMap<u64, (Arc<Dir>, Vec<u8>)>,
     later: Vec<Later>,
-    folders: Vec<(Arc<Folder>, Entry, bool)>,
+    folders: Vec<(Arc<Dir>, Entry, bool)>,
 }
 
 impl Restore {
@@ -80,15 +80,13 @@ impl Restore {
     /// folder never loses what the snapshot does not list.
     pub fn run(&mut self, page: Option<Id>, partial: bool, single: Option<Entry>) -> Result<()> {
         posix::raise_handle_limit();
-        let mut root = Folder::new(None, self.spec.target.clone());
         let handle = posix::open_at(
             libc::AT_FDCWD,
             &posix::name(&self.spec.target)?,
             libc::O_RDONLY | libc::O_DIRECTORY,
             0,
         )?;
-        root.handle = Mutex::new(Some(Arc::new(handle)));
-        let root = Arc::new(root);
+        let root = Dir::root(self.spec.target.clone(), handle);
         let mut stack = Vec::new();
         match (page, single) {
             (Some(page), _) => stack.push((root, page, partial)),
@@ -108,7 +106,7 @@ impl Restore {
         self.finish()
     }
 
-    fn trouble(&self, folder: &Folder, name: &[u8], e: &Error) {
+    fn trouble(&self, folder: &Dir, name: &[u8], e: &Error) {
         let text = match e {
             Error::Source { .. } => crate::scan::reason(e),
             other => other.to_string(),
@@ -118,10 +116,10 @@ impl Restore {
 
     fn folder(
         &mut self,
-        folder: &Arc<Folder>,
+        folder: &Arc<Dir>,
         page: &Id,
         partial: bool,
-        stack: &mut Vec<(Arc<Folder>, Id, bool)>,
+        stack: &mut Vec<(Arc<Dir>, Id, bool)>,
     ) -> Result<()> {
         let entries = match self.reader.entries(page) {
             Ok(entries) => entries,
@@ -136,11 +134,7 @@ impl Restore {
                 entries.iter().for_each(|e| self.count(e));
                 for e in entries {
                     if let Content::Dir(id, _) = e.content {
-                        stack.push((
-                            Arc::new(Folder::new(Some((folder.clone(), 0)), e.name)),
-                            id,
-                            false,
-                        ));
+                        stack.push((Dir::below(folder, e.name), id, false));
                     }
                 }
                 return Ok(());
@@ -166,7 +160,7 @@ impl Restore {
         Ok(())
     }
 
-    fn delete_others(&mut self, folder: &Arc<Folder>, fd: RawFd, entries: &[Entry]) -> Result<()> {
+    fn delete_others(&mut self, folder: &Arc<Dir>, fd: RawFd, entries: &[Entry]) -> Result<()> {
         let wanted: HashSet<&[u8]> = entries.iter().map(|e| &e.name[..]).collect();
         for name in posix::names(fd)? {
             if wanted.contains(&name[..]) {
@@ -191,16 +185,16 @@ impl Restore {
 
     fn entry(
         &mut self,
-        folder: &Arc<Folder>,
+        folder: &Arc<Dir>,
         fd: RawFd,
         entry: Entry,
-        stack: &mut Vec<(Arc<Folder>, Id, bool)>,
+        stack: &mut Vec<(Arc<Dir>, Id, bool)>,
     ) -> Result<()> {
         self.count(&entry);
         if let Content::Dir(id, _) = entry.content {
             let partial = entry.ext(EXT_PARTIAL).is_some();
             let made = if self.spec.dry { false } else { target::make_folder(fd, &entry.name)? };
-            let below = Arc::new(Folder::new(Some((folder.clone(), 0)), entry.name.clone()));
+            let below = Dir::below(folder, entry.name.clone());
             stack.push((below.clone(), id, partial));
             if made || !partial {
                 self.folders.push((below, entry, made));
@@ -224,7 +218,7 @@ impl Restore {
         self.file(folder, fd, entry)
     }
 
-    fn file(&mut self, folder: &Arc<Folder>, fd: RawFd, entry: Entry) -> Result<()> {
+    fn file(&mut self, folder: &Arc<Dir>, fd: RawFd, entry: Entry) -> Result<()> {
         let ids = self.reader.chunk_ids(&entry.content)?;
         let places = ids.iter().map(|id| self.reader.place(id)).collect::<Result<Vec<_>>>()?;
         let extents = extents(&entry, places.iter().map(|p| u64::from(p.length)).sum())?;
@@ -256,9 +250,10 @@ impl Restore {
         std::thread::scope(|scope| {
             for _ in 0..self.spec.workers.max(1).min(work.len()) {
                 scope.spawn(|| {
+                    let mut opener = Opener::default();
                     while let Some(pieces) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                         if !self.counts.cancelled.load(Ordering::Relaxed) {
-                            self.block(pieces);
+                            self.block(pieces, &mut opener);
                         }
                     }
                 });
@@ -270,16 +265,19 @@ impl Restore {
         Ok(())
     }
 
-    fn block(&self, pieces: &[Piece]) {
+    fn block(&self, pieces: &[Piece], opener: &mut Opener) {
         // Files that already hold these bytes are found before anything is fetched.
         let wanted: Vec<&Piece> = pieces
             .iter()
             .filter(|p| !p.target.holds(&self.reader, p.offset, p.place.length, &p.id))
             .collect();
-        let opened =
-            if wanted.is_empty() { Ok(Vec::new()) } else { self.reader.block(&pieces[0].place) };
+        let opened = if wanted.is_empty() {
+            Ok(&[][..])
+        } else {
+            self.reader.block(&pieces[0].place, opener)
+        };
         for piece in &wanted {
-            let written = opened.as_ref().map_err(Error::clone).and_then(|block| {
+            let written = opened.clone().and_then(|block| {
                 let data = &block[piece.place.offset as usize
                     ..(piece.place.offset + piece.place.length) as usize];
                 self.reader.verify(DATA, &piece.id, data)?;
@@ -325,7 +323,7 @@ impl Restore {
             if self.spec.dry {
                 continue;
             }
-            let fd = match folder.parent.as_ref().map(|(p, _)| p.open()) {
+            let fd = match folder.parent().map(|p| p.open()) {
                 Some(Ok(fd)) => fd,
                 _ => continue,
             };

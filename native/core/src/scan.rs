@@ -1,30 +1,53 @@
-//! Scanning one folder: what is new is read, what is unchanged is taken from the parent snapshot.
+//! Scanning: what is new is read, what is unchanged is taken from the parent snapshot.
 
+use crate::before::Known;
+use crate::dir::Dir;
 use crate::error::{Error, Result};
-use crate::file;
-use crate::folder::{hint, Folder, Rules, Saved};
-use crate::ingest::{matcher, Job, Task};
-use crate::pack::Id;
+use crate::file::{self, Wanted};
+use crate::folder::{Folder, Task};
+use crate::ingest::{self, Job};
+use crate::names::Names;
 use crate::page::{self, Content, Entry, Hint};
+use crate::pages::Saved;
 use crate::posix::{self, Stat};
+use crate::rules::Rules;
 use crate::worker::Worker;
-use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-/// What the parent snapshot knew of a folder, by name.
-type Before = BTreeMap<Vec<u8>, (Entry, Hint, Option<Id>)>;
+/// Segments of one folder under way at once, beside one for each worker.
+const AHEAD: usize = 2;
 
+/// Lists a folder and begins its segments.
 pub fn folder(job: &Job, worker: &mut Worker, folder: Arc<Folder>) -> Result<()> {
-    match scan(job, worker, &folder) {
-        Err(e @ Error::Source { .. }) => job.trouble(folder.path(b""), reason(&e)),
-        other => other?,
+    let (names, rules) = match list(job, worker, &folder) {
+        Ok(found) => found,
+        Err(e @ Error::Source { .. }) => {
+            job.trouble(folder.dir.path(b""), reason(&e));
+            Default::default()
+        }
+        Err(e) => return Err(e),
+    };
+    let ahead = job.spec.workers + AHEAD;
+    let step = crate::folder::begin(folder, names, rules, ahead, worker, &job.reader)?;
+    job.follow(step);
+    Ok(())
+}
+
+fn list(job: &Job, worker: &mut Worker, folder: &Folder) -> Result<(Names, Option<Arc<Rules>>)> {
+    let handle = folder.dir.open()?;
+    if let Some(choice) = &folder.choice {
+        let names = Names::chosen(choice.below.keys().map(|name| &name[..]));
+        return Ok((names, folder.rules.clone()));
     }
-    job.done(worker, folder)
+    let mut names = Names::read(handle.as_raw_fd(), &mut worker.buffer)?;
+    let rules = rules(job, folder, handle.as_raw_fd(), &names)?;
+    if job.spec.exclude_caches && is_cache(handle.as_raw_fd()) {
+        names.only(b"CACHEDIR.TAG");
+    }
+    Ok((names, rules))
 }
 
 /// The message of a source error without the single name it happened on.
@@ -33,74 +56,20 @@ pub fn reason(e: &Error) -> String {
     text.split_once(": ").map_or(text.clone(), |(_, rest)| rest.to_string())
 }
 
-fn scan(job: &Job, worker: &mut Worker, folder: &Arc<Folder>) -> Result<()> {
-    let handle = folder.open()?;
-    let dir = handle.as_raw_fd();
-    let mut names = match &folder.choice {
-        Some(choice) => choice.below.keys().cloned().collect(),
-        None => posix::names(dir)?,
-    };
-    names.sort_unstable();
-    let rules = rules(job, folder, dir, &names)?;
-    if folder.choice.is_none() && job.spec.exclude_caches && is_cache(dir) {
-        names.retain(|n| n == b"CACHEDIR.TAG");
-    }
-    let mut before = before(job, folder);
-    folder.saved.lock().expect("no panic").resize_with(names.len(), || None);
-    let mut folders = Vec::new();
-    for (index, name) in names.into_iter().enumerate() {
-        let cname = posix::name(&name)?;
-        let known = before.remove(&name);
-        let stat = match posix::stat(dir, &cname) {
-            Ok(stat) => stat,
-            Err(e) => {
-                job.trouble(folder.path(&name), format!("not saved: {}", reason(&e)));
-                continue;
-            }
-        };
-        let is_dir = stat.format() == libc::S_IFDIR;
-        if let Some(rules) = &rules {
-            if rules.ignores(Path::new(std::ffi::OsStr::from_bytes(&folder.path(&name))), is_dir) {
-                continue;
-            }
-        }
-        if is_dir {
-            folders.push((index, name, stat, known));
-        } else {
-            entry(job, worker, folder, &handle, index, name, cname, stat, known)?;
-        }
-    }
-    if !folders.is_empty() {
-        folder.keep(&handle);
-    }
-    for (index, name, stat, known) in folders {
-        subfolder(job, folder, dir, index, name, stat, known, rules.clone());
-    }
-    Ok(())
-}
-
-fn rules(job: &Job, folder: &Folder, dir: RawFd, names: &[Vec<u8>]) -> Result<Option<Arc<Rules>>> {
-    let above = folder.rules.lock().expect("no panic").clone().or_else(|| job.excludes.clone());
-    let Some(file) = job
-        .spec
-        .ignore_file
-        .as_ref()
-        .filter(|f| folder.choice.is_none() && names.binary_search(f).is_ok())
-    else {
+fn rules(job: &Job, folder: &Folder, dir: RawFd, names: &Names) -> Result<Option<Arc<Rules>>> {
+    let above = folder.rules.clone();
+    let Some(file) = job.spec.ignore_file.as_ref().filter(|f| names.contains(f)) else {
         return Ok(above);
     };
-    let fd = posix::open_at(
-        dir,
-        &posix::name(file)?,
-        libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK,
-        0,
-    )?;
+    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let fd = posix::open_at(dir, &posix::name(file)?, flags, 0)?;
     let mut text = vec![0; 1 << 20];
     let n = posix::read_at(fd.as_raw_fd(), &mut text, 0)?;
-    match matcher(&folder.path(b""), &String::from_utf8_lossy(&text[..n])) {
-        Ok(own) => Ok(Some(Arc::new(Rules { own, above }))),
+    let text = String::from_utf8_lossy(&text[..n]);
+    match Rules::new(&folder.dir.path(b""), &text, above.clone()) {
+        Ok(own) => Ok(Some(Arc::new(own))),
         Err(e) => {
-            job.trouble(folder.path(file), e.to_string());
+            job.trouble(folder.dir.path(file), e.to_string());
             Ok(above)
         }
     }
@@ -108,97 +77,156 @@ fn rules(job: &Job, folder: &Folder, dir: RawFd, names: &[Vec<u8>]) -> Result<Op
 
 /// A folder that says of itself that it is a cache (bford.info/cachedir).
 fn is_cache(dir: RawFd) -> bool {
-    let Ok(fd) = posix::open_at(
-        dir,
-        c"CACHEDIR.TAG",
-        libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK,
-        0,
-    ) else {
-        return false;
-    };
+    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let Ok(fd) = posix::open_at(dir, c"CACHEDIR.TAG", flags, 0) else { return false };
     let mut head = [0; 43];
     posix::read_at(fd.as_raw_fd(), &mut head, 0).is_ok()
         && &head == b"Signature: 8a477f597d28d172789f06886806bc55"
 }
 
-/// What cannot be read of the parent is read from the source again: never an error.
-fn before(job: &Job, folder: &Folder) -> Before {
-    let Some((page, hints)) = &folder.before else { return Before::new() };
-    let Ok(entries) = job.reader.entries(page) else { return Before::new() };
-    let (known, below) = hints.as_ref().and_then(|h| job.reader.hints(h).ok()).unwrap_or_default();
-    let mut below = below.into_iter();
-    let fits = known.len() == entries.len();
-    let hints = known.into_iter().chain(std::iter::repeat(Hint::default()));
-    entries
-        .into_iter()
-        .zip(hints)
-        .map(|(e, h)| {
-            let next = if e.kind == page::DIR && fits { below.next() } else { None };
-            (e.name.clone(), (e, if fits { h } else { Hint::default() }, next))
-        })
-        .collect()
-}
-
-#[allow(clippy::too_many_arguments)]
-fn subfolder(
-    job: &Job,
-    folder: &Arc<Folder>,
-    dir: RawFd,
+/// One entry of a segment, as the file system shows it.
+struct Seen {
     index: usize,
     name: Vec<u8>,
+    cname: CString,
     stat: Stat,
-    known: Option<(Entry, Hint, Option<Id>)>,
-    rules: Option<Arc<Rules>>,
-) {
-    let mut own = base(job, &name, &stat, page::DIR);
-    let same = known.as_ref().is_some_and(|(e, h, _)| unchanged(e, h, &stat));
-    own.size = 0;
-    match known.as_ref().filter(|_| same) {
-        Some((e, _, _)) => {
-            own.xattrs.clone_from(&e.xattrs);
-            own.ext = e.ext.iter().filter(|x| x.0 == page::EXT_FLAGS).cloned().collect();
-        }
-        None => {
-            let opened =
-                posix::name(&name).and_then(|n| posix::open_at(dir, &n, posix::DIR_FLAGS, 0));
-            if let Ok(fd) = opened {
-                describe(job, folder, &mut own, fd.as_raw_fd());
-            }
-        }
-    }
-    let mut child = Folder::new(Some((folder.clone(), index)), name);
-    child.filesystem = folder.filesystem.or(Some(stat.filesystem));
-    if let Some(choice) = &folder.choice {
-        let chosen = &choice.below[&child.name];
-        if !chosen.all {
-            own.ext.push((page::EXT_PARTIAL, true, vec![]));
-            child.filesystem = None;
-            child.choice = Some(crate::folder::Choice { all: false, below: clone(&chosen.below) });
-        } else {
-            child.filesystem = Some(stat.filesystem);
-        }
-    }
-    child.before = known.and_then(|(e, _, below)| match e.content {
-        Content::Dir(id, _) => Some((id, below)),
-        _ => None,
-    });
-    *child.rules.lock().expect("no panic") = rules;
-    let foreign =
-        job.spec.one_file_system && child.filesystem.is_some_and(|f| f != stat.filesystem);
-    if foreign {
-        child.choice = Some(crate::folder::Choice::default());
-    }
-    folder.put(index, Saved { entry: own, hint: hint(&stat, job.racy_from), below: None });
-    folder.pending.fetch_add(1, Ordering::AcqRel);
-    job.push(Task::Folder(Arc::new(child)));
+    known: Option<Known>,
 }
 
-fn clone(
-    below: &BTreeMap<Vec<u8>, crate::folder::Choice>,
-) -> BTreeMap<Vec<u8>, crate::folder::Choice> {
-    let copy =
-        |c: &crate::folder::Choice| crate::folder::Choice { all: c.all, below: clone(&c.below) };
-    below.iter().map(|(k, v)| (k.clone(), copy(v))).collect()
+/// Looks at every name of a segment, in the order of inodes; reads what must be read.
+pub fn segment(job: &Job, worker: &mut Worker, task: Task) -> Result<()> {
+    let Task { segment, names, known, rules } = task;
+    let folder = &segment.folder;
+    let scan = match folder.dir.open() {
+        Ok(handle) => Scan { job, task: &segment, handle },
+        Err(e) => {
+            job.trouble(folder.dir.path(b""), reason(&e));
+            return job.done(worker, segment);
+        }
+    };
+    let mut rows: Vec<_> = names.into_iter().zip(known).enumerate().collect();
+    rows.sort_unstable_by_key(|(_, ((_, inode), _))| *inode);
+    let (mut folders, mut files) = (Vec::new(), Vec::new());
+    for (index, ((name, _), known)) in rows {
+        let cname = posix::name(&name)?;
+        let stat = match posix::stat(scan.handle.as_raw_fd(), &cname) {
+            Ok(stat) => stat,
+            Err(e) => {
+                job.trouble(folder.dir.path(&name), format!("not saved: {}", reason(&e)));
+                continue;
+            }
+        };
+        let is_dir = stat.format() == libc::S_IFDIR;
+        if rules.as_ref().is_some_and(|r| r.ignores(&folder.dir.path(&name), is_dir)) {
+            continue;
+        }
+        let seen = Seen { index, name, cname, stat, known };
+        if is_dir {
+            folders.push(seen);
+        } else {
+            files.extend(scan.entry(seen)?);
+        }
+    }
+    file::save(job, worker, &segment, &scan.handle, files)?;
+    if !folders.is_empty() {
+        folder.dir.keep(&scan.handle);
+    }
+    folders.sort_unstable_by(|a, b| b.index.cmp(&a.index));
+    folders.into_iter().for_each(|seen| scan.folder(seen, &rules));
+    job.done(worker, segment)
+}
+
+struct Scan<'a> {
+    job: &'a Job,
+    task: &'a Arc<crate::folder::Segment>,
+    handle: Arc<OwnedFd>,
+}
+
+impl Scan<'_> {
+    /// Puts a folder's own entry and makes what is below it a task.
+    fn folder(&self, seen: Seen, rules: &Option<Arc<Rules>>) {
+        let Seen { index, name, cname, stat, known } = seen;
+        let (job, folder) = (self.job, &self.task.folder);
+        let mut own = base(job, &name, &stat, page::DIR);
+        match known.as_ref().filter(|k| unchanged(&k.entry, &k.hint, &stat)) {
+            Some(Known { entry, .. }) => {
+                own.xattrs.clone_from(&entry.xattrs);
+                let kept = entry.ext.iter().filter(|x| x.0 != page::EXT_PARTIAL);
+                own.ext = kept.cloned().collect();
+            }
+            None => {
+                let fd = posix::open_at(self.handle.as_raw_fd(), &cname, posix::DIR_FLAGS, 0);
+                if let Ok(fd) = fd {
+                    describe(job, &folder.dir, &mut own, fd.as_raw_fd());
+                }
+            }
+        }
+        let root = known.and_then(|k| match k.entry.content {
+            Content::Dir(id, _) => Some((id, k.below)),
+            _ => None,
+        });
+        let dir = Dir::below(&folder.dir, name);
+        let mut child = Folder::new(dir, Some((self.task.clone(), index)), root);
+        child.filesystem = folder.filesystem.or(Some(stat.filesystem));
+        if let Some(choice) = &folder.choice {
+            let chosen = &choice.below[child.dir.name()];
+            child.filesystem = chosen.all.then_some(stat.filesystem);
+            if !chosen.all {
+                own.ext.push((page::EXT_PARTIAL, true, vec![]));
+                child.choice = Some(chosen.clone());
+            }
+        }
+        child.rules.clone_from(rules);
+        let foreign = child.filesystem.is_some_and(|f| f != stat.filesystem);
+        if job.spec.one_file_system && foreign {
+            child.choice = Some(Default::default());
+        }
+        let hint = hint(&stat, job.racy_from);
+        self.task.put(index, Saved { entry: own, hint, below: None });
+        self.task.hold();
+        job.push(ingest::Task::Folder(Arc::new(child)));
+    }
+
+    /// Puts an entry that need not be read; a file that must be is given back.
+    fn entry(&self, seen: Seen) -> Result<Option<Wanted>> {
+        let Seen { index, name, cname, stat, known } = seen;
+        let job = self.job;
+        job.progress.files.fetch_add(1, Ordering::Relaxed);
+        let link = (stat.links > 1).then(|| link_group(&stat));
+        let hint = hint(&stat, job.racy_from);
+        let put = |entry: Entry| self.task.put(index, Saved { entry, hint, below: None });
+        if let Some(Known { entry, hint: before, .. }) = known {
+            if unchanged(&entry, &before, &stat) && entry.link == link && held(job, &entry)? {
+                job.progress.reused.fetch_add(stat.size, Ordering::Relaxed);
+                job.owned(&stat);
+                put(entry);
+                return Ok(None);
+            }
+        }
+        let key = (stat.filesystem, stat.inode);
+        let first = link.and_then(|_| job.links.lock().expect("no panic").get(&key).cloned());
+        if let Some(first) = first {
+            put(Entry { name, ..first });
+            return Ok(None);
+        }
+        if stat.format() == libc::S_IFREG {
+            return Ok(Some(Wanted { index, name, cname, stat, link, hint }));
+        }
+        match special(job, &name, &cname, self.handle.as_raw_fd(), &stat) {
+            Ok(mut own) => {
+                own.link = link;
+                if link.is_some() {
+                    job.links.lock().expect("no panic").insert(key, own.clone());
+                }
+                put(own);
+            }
+            Err(e) => {
+                let path = self.task.folder.dir.path(&name);
+                job.trouble(path, format!("not saved: {}", reason(&e)));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Size, times and inode as the last scan saw them: then nothing of the entry has changed.
@@ -210,11 +238,15 @@ fn unchanged(e: &Entry, h: &Hint, stat: &Stat) -> bool {
         && (e.kind == page::DIR || e.size == stat.size)
 }
 
+/// Inode 0 means that the entry may change again within the tick it was read in.
+fn hint(stat: &Stat, racy_from: (i64, u32)) -> Hint {
+    let inode = if stat.ctime >= racy_from { 0 } else { stat.inode };
+    Hint { inode, ctime: stat.ctime }
+}
+
 /// An entry with everything `stat` says.
 pub fn base(job: &Job, name: &[u8], stat: &Stat, kind: u8) -> Entry {
-    let mut owners = job.owners.lock().expect("no panic");
-    owners[0].insert(stat.uid);
-    owners[1].insert(stat.gid);
+    job.owned(stat);
     Entry {
         name: name.to_vec(),
         kind,
@@ -231,10 +263,10 @@ pub fn base(job: &Job, name: &[u8], stat: &Stat, kind: u8) -> Entry {
 }
 
 /// Adds what only an open handle tells: attributes, ACLs, inode flags.
-pub fn describe(job: &Job, folder: &Folder, entry: &mut Entry, fd: RawFd) {
+pub fn describe(job: &Job, dir: &Dir, entry: &mut Entry, fd: RawFd) {
     match posix::xattrs(fd) {
         Ok(found) => entry.xattrs = found,
-        Err(e) => job.trouble(folder.path(&entry.name), reason(&e)),
+        Err(e) => job.trouble(dir.path(&entry.name), reason(&e)),
     }
     let flags = posix::flags(fd);
     if flags != 0 {
@@ -242,57 +274,7 @@ pub fn describe(job: &Job, folder: &Folder, entry: &mut Entry, fd: RawFd) {
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn entry(
-    job: &Job,
-    worker: &mut Worker,
-    folder: &Arc<Folder>,
-    handle: &Arc<OwnedFd>,
-    index: usize,
-    name: Vec<u8>,
-    cname: CString,
-    stat: Stat,
-    known: Option<(Entry, Hint, Option<Id>)>,
-) -> Result<()> {
-    job.progress.files.fetch_add(1, Ordering::Relaxed);
-    let key = (stat.filesystem, stat.inode);
-    let link = (stat.links > 1).then(|| link_group(&stat));
-    let hint = hint(&stat, job.racy_from);
-    if let Some((old, h, _)) = known {
-        if unchanged(&old, &h, &stat) && old.link == link && held(job, &old)? {
-            job.progress.reused.fetch_add(stat.size, Ordering::Relaxed);
-            let mut owners = job.owners.lock().expect("no panic");
-            owners[0].insert(stat.uid);
-            owners[1].insert(stat.gid);
-            drop(owners);
-            folder.put(index, Saved { entry: old, hint, below: None });
-            return Ok(());
-        }
-    }
-    if link.is_some() {
-        let first = job.links.lock().expect("no panic").get(&key).cloned();
-        if let Some(first) = first {
-            folder.put(index, Saved { entry: Entry { name, ..first }, hint, below: None });
-            return Ok(());
-        }
-    }
-    if stat.format() == libc::S_IFREG {
-        return file::save(job, worker, folder, handle, index, &name, &cname, link, hint);
-    }
-    match special(job, &name, &cname, handle.as_raw_fd(), &stat) {
-        Ok(mut own) => {
-            own.link = link;
-            if link.is_some() {
-                job.links.lock().expect("no panic").insert(key, own.clone());
-            }
-            folder.put(index, Saved { entry: own, hint, below: None });
-        }
-        Err(e) => job.trouble(folder.path(&name), format!("not saved: {}", reason(&e))),
-    }
-    Ok(())
-}
-
-fn special(job: &Job, name: &[u8], cname: &CString, dir: RawFd, stat: &Stat) -> Result<Entry> {
+fn special(job: &Job, name: &[u8], cname: &CStr, dir: RawFd, stat: &Stat) -> Result<Entry> {
     let (kind, content) = match stat.format() {
         libc::S_IFLNK => (page::LINK, Content::Target(posix::read_link(dir, cname)?)),
         libc::S_IFCHR => (page::CHAR, Content::Device(stat.device.0, stat.device.1)),
@@ -316,10 +298,13 @@ fn link_group(stat: &Stat) -> u64 {
 
 /// Whether every chunk that an old entry names can still be read: chunk by chunk.
 fn held(job: &Job, old: &Entry) -> Result<bool> {
-    let ids = match job.reader.chunk_ids(&old.content) {
-        Ok(ids) => ids,
-        Err(Error::Missing(_) | Error::Damaged(_)) => return Ok(false),
-        Err(e) => return Err(e),
+    let ids = match &old.content {
+        Content::Ids(ids) => return Ok(ids.chunks_exact(32).all(|id| job.chunks.holds(id))),
+        content => job.reader.chunk_ids(content),
     };
-    Ok(ids.iter().all(|id| job.chunks.table.has(id)))
+    match ids {
+        Ok(ids) => Ok(ids.iter().all(|id| job.chunks.holds(id))),
+        Err(Error::Missing(_) | Error::Damaged(_)) => Ok(false),
+        Err(e) => Err(e),
+    }
 }

@@ -2,10 +2,12 @@
 //! store has made durable goes into index runs. Nothing is indexed before it is durable.
 
 use crate::error::{Error, Result};
+use crate::expand::Expander;
+use crate::filling::{Filling, Part, Place};
 use crate::index::{encode, Indexed, PackRow};
 use crate::keyring::Keyring;
 use crate::object::{object_name, Type};
-use crate::pack::{expand, Id, OpenPack, LIMIT};
+use crate::pack::LIMIT;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -22,6 +24,13 @@ pub struct Outgoing {
     pub name: String,
     pub buffer: Vec<u8>,
     pub length: usize,
+}
+
+/// What one worker needs to open its blocks again.
+#[derive(Default)]
+pub struct Scratch {
+    sealed: Vec<u8>,
+    expander: Expander,
 }
 
 pub trait Store: Send + Sync {
@@ -44,7 +53,8 @@ pub struct Sink {
     pub ring: Arc<Keyring>,
     pub claim: [u8; 16],
     store: Box<dyn Store>,
-    open: [Mutex<Option<OpenPack>>; 2],
+    /// Packs being filled: of data, of metadata.
+    open: [Mutex<Option<Arc<Filling>>>; 2],
     flow: Mutex<Flow>,
     moved: Condvar,
     slots: usize,
@@ -91,78 +101,55 @@ impl Sink {
     }
 
     /// Seals one block into the open pack of its class, opens it again from there, and compares.
-    pub fn add(
-        &self,
-        kind: u8,
-        codec: u8,
-        plain: &[u8],
-        payload: &[u8],
-        chunks: &[(Id, u32)],
-    ) -> Result<()> {
-        let class = usize::from(kind != 0);
-        let mut place = self.open[class].lock().expect("no panic");
-        if place.as_ref().is_some_and(|p| !p.fits(payload.len(), chunks.len())) {
-            let full = place.take().expect("seen above");
-            self.send(full)?;
-        }
-        if place.is_none() {
-            let epoch =
-                self.ring.epochs.last().ok_or_else(|| Error::Missing("no domain key".into()))?;
-            *place = Some(OpenPack::new(
-                self.slot()?,
-                epoch,
-                &self.ring.lineage,
-                class as u8,
-                self.claim,
-            ));
-        }
-        let pack = place.as_mut().expect("made above");
-        let ordinal = pack.contents.blocks.len() as u64;
-        let row = pack.add(codec, kind, plain.len(), payload, chunks);
-        let mut sealed = pack.buffer[row.offset as usize..][..row.stored as usize].to_vec();
-        let key = pack.key.clone();
-        drop(place);
-        let opened = key.open(ordinal, row.offset as usize, &mut sealed)?;
-        self.compare(kind, codec, plain.len(), opened, chunks)
-    }
-
-    fn compare(
-        &self,
-        kind: u8,
-        codec: u8,
-        plain: usize,
-        payload: &[u8],
-        chunks: &[(Id, u32)],
-    ) -> Result<()> {
-        let mut again = Vec::new();
-        let data = if codec == 0 {
-            payload
-        } else {
-            expand(codec, plain, payload, &mut again)?;
-            &again
-        };
+    pub fn add(&self, part: &Part, scratch: &mut Scratch) -> Result<()> {
+        let place = self.reserve(part)?;
+        place.seal(part.payload, &mut scratch.sealed);
+        let payload = place.open(&mut scratch.sealed)?;
+        let mut rest = scratch.expander.expand(part.codec, part.plain, payload)?;
         let domain = self.ring.domain()?;
-        let mut at = 0;
-        for (id, length) in chunks {
-            let part = &data[at..at + *length as usize];
-            if blake3::keyed_hash(&domain.ids[kind as usize], part).as_bytes() != id {
-                return Err(Error::Damaged("a sealed block does not open to what went in; the machine's memory may be failing".into()));
+        for (id, length) in part.chunks {
+            let (chunk, after) = rest.split_at(*length as usize);
+            if blake3::keyed_hash(&domain.ids[part.kind as usize], chunk).as_bytes() != id {
+                return Err(Error::Damaged(
+                    "a sealed block does not open to what went in: is the memory failing?".into(),
+                ));
             }
-            at += part.len();
+            rest = after;
         }
         Ok(())
     }
 
-    fn send(&self, mut pack: OpenPack) -> Result<()> {
-        let length = pack.close();
+    /// A place in the open pack of the part's class; a full pack is sent, and another one opened.
+    fn reserve(&self, part: &Part) -> Result<Place> {
+        let class = usize::from(part.kind != 0);
+        loop {
+            let mut open = self.open[class].lock().expect("no panic");
+            if let Some(place) = open.as_ref().and_then(|pack| pack.reserve(part)) {
+                return Ok(place);
+            }
+            if let Some(full) = open.take() {
+                drop(open);
+                self.send(full)?;
+                continue;
+            }
+            let epoch = self.ring.epochs.last();
+            let epoch = epoch.ok_or_else(|| Error::Missing("no domain key".into()))?;
+            let (slot, class_code) = (self.slot()?, class as u8);
+            let pack = Filling::new(slot, epoch, &self.ring.lineage, class_code, self.claim);
+            *open = Some(Arc::new(pack));
+        }
+    }
+
+    fn send(&self, pack: Arc<Filling>) -> Result<()> {
+        let (buffer, length, filled) = pack.close();
         let upload = crate::crypto::random::<16>();
-        let hash = *blake3::hash(&pack.buffer[..length]).as_bytes();
-        let commitment = pack.key.key.commitment;
-        let row = PackRow { hash, upload, salt: pack.salt, commitment, length: length as u32 };
+        let hash = *blake3::hash(&buffer[..length]).as_bytes();
+        let (salt, commitment) = (filled.salt, filled.commitment);
+        let row = PackRow { hash, upload, salt, commitment, length: length as u32 };
         let name = row.name();
-        let indexed =
-            Indexed { pack: row, blocks: pack.contents.blocks, chunks: pack.contents.chunks };
-        self.put(Type::Pack, name, pack.buffer, length, Some(indexed))
+        let (blocks, chunks) = (filled.contents.blocks, filled.contents.chunks);
+        let indexed = Indexed { pack: row, blocks, chunks };
+        self.put(Type::Pack, name, buffer, length, Some(indexed))
     }
 
     fn put(

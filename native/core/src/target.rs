@@ -1,7 +1,7 @@
 //! Writing entries beneath a folder handle: created exclusively, never through a link.
 
+use crate::dir::Dir;
 use crate::error::{Error, Result};
-use crate::folder::Folder;
 use crate::pack::Id;
 use crate::page::{self, Content, Entry, EXT_FLAGS};
 use crate::posix::{self, check};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 /// One file being restored. It is made or opened by whoever writes its first piece.
 pub struct Target {
-    pub folder: Arc<Folder>,
+    pub folder: Arc<Dir>,
     pub entry: Entry,
     extents: Vec<(u64, u64)>,
     existed: AtomicBool,
@@ -22,12 +22,7 @@ pub struct Target {
 }
 
 impl Target {
-    pub fn new(
-        folder: Arc<Folder>,
-        entry: Entry,
-        pieces: usize,
-        extents: Vec<(u64, u64)>,
-    ) -> Target {
+    pub fn new(folder: Arc<Dir>, entry: Entry, pieces: usize, extents: Vec<(u64, u64)>) -> Target {
         Target {
             folder,
             extents,

@@ -2,9 +2,10 @@
 
 use crate::crypto::same;
 use crate::error::{Error, Result};
+use crate::expand::Expander;
 use crate::keyring::Keyring;
 use crate::object::hex;
-use crate::pack::{expand, open_contents};
+use crate::pack::open_contents;
 
 /// Opens everything in a stored pack; returns how many chunks it holds.
 pub fn pack(ring: &Keyring, name: &str, data: &[u8]) -> Result<usize> {
@@ -16,7 +17,7 @@ pub fn pack(ring: &Keyring, name: &str, data: &[u8]) -> Result<usize> {
     let domain =
         domain.ok_or_else(|| Error::Damaged(format!("pack {name} is of an unknown domain")))?;
     let mut chunks = contents.chunks.iter();
-    let mut plain = Vec::new();
+    let mut expander = Expander::default();
     for (ordinal, b) in contents.blocks.iter().enumerate() {
         let end = b.offset as usize + b.stored as usize;
         let part = data
@@ -24,7 +25,7 @@ pub fn pack(ring: &Keyring, name: &str, data: &[u8]) -> Result<usize> {
             .ok_or_else(|| Error::Damaged(format!("pack {name} is cut short")))?;
         let mut sealed = part.to_vec();
         let payload = key.open(ordinal as u64, b.offset as usize, &mut sealed)?;
-        expand(b.codec, b.plain as usize, payload, &mut plain)?;
+        let plain = expander.expand(b.codec, b.plain as usize, payload)?;
         let mut at = 0;
         for (id, length) in chunks.by_ref().take(b.chunks as usize) {
             let chunk = &plain[at..at + *length as usize];

@@ -2,12 +2,14 @@
 
 use crate::cut::{Cutter, MAXIMUM, PAGE as PAGE_BYTES};
 use crate::error::{Error, Result};
+use crate::filling::Part;
+use crate::id_set::IdSet;
 use crate::index::Table;
 use crate::pack::Id;
-use crate::page::{Content, Page, INLINE_IDS};
+use crate::page::{Content, INLINE_IDS};
 use crate::reader::{DATA, LIST, PAGE};
-use crate::sink::Sink;
-use std::collections::{HashMap, HashSet};
+use crate::sink::{Scratch, Sink};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +25,7 @@ pub struct Chunks {
     pub table: Arc<Table>,
     ids: [[u8; 32]; 3],
     pub cutter: Cutter,
-    claimed: Vec<Mutex<HashSet<Id>>>,
+    claimed: IdSet,
     pub new_bytes: AtomicU64,
     level: i32,
     /// A dry run keeps pages here and stores nothing.
@@ -38,7 +40,7 @@ impl Chunks {
             table,
             ids: domain.ids,
             cutter: Cutter::new(domain.cutter, &domain.cut_key),
-            claimed: (0..64).map(|_| Mutex::default()).collect(),
+            claimed: IdSet::default(),
             new_bytes: AtomicU64::new(0),
             level,
             dry: dry.then(Mutex::default),
@@ -49,10 +51,14 @@ impl Chunks {
         *blake3::keyed_hash(&self.ids[kind as usize], data).as_bytes()
     }
 
+    /// Whether a pack that exists holds this chunk; `id` has 32 bytes.
+    pub fn holds(&self, id: &[u8]) -> bool {
+        id.try_into().is_ok_and(|id| self.table.has(id))
+    }
+
     /// True for the one caller that is to store this chunk.
     fn claim(&self, id: &Id) -> bool {
-        !self.table.has(id)
-            && self.claimed[usize::from(id[31] & 63)].lock().expect("no panic").insert(*id)
+        !self.table.has(id) && self.claimed.insert(id)
     }
 }
 
@@ -69,6 +75,7 @@ pub struct Worker {
     zstd: zstd::bulk::Compressor<'static>,
     probe: zstd::bulk::Compressor<'static>,
     packed: Vec<u8>,
+    scratch: Scratch,
     /// The read buffer, kept from file to file.
     pub buffer: Vec<u8>,
 }
@@ -85,6 +92,7 @@ impl Worker {
             zstd,
             probe,
             packed: Vec::new(),
+            scratch: Scratch::default(),
             buffer: Vec::new(),
         })
     }
@@ -143,8 +151,14 @@ impl Worker {
             let n = made.map_err(|e| Error::Invalid(format!("zstd: {e}")))?;
             codec = u8::from(n + n / 64 < builder.plain.len());
         }
-        let payload = if codec == 1 { &self.packed } else { &builder.plain };
-        self.chunks.sink.add(kind, codec, &builder.plain, payload, &builder.chunks)?;
+        let part = Part {
+            kind,
+            codec,
+            plain: builder.plain.len(),
+            payload: if codec == 1 { &self.packed } else { &builder.plain },
+            chunks: &builder.chunks,
+        };
+        self.chunks.sink.add(&part, &mut self.scratch)?;
         builder.plain.clear();
         builder.chunks.clear();
         self.chunks.sink.index(false)
@@ -154,8 +168,14 @@ impl Worker {
         (0..4).try_for_each(|which| self.flush(which))
     }
 
-    pub fn page(&mut self, page: &Page) -> Result<Id> {
-        self.chunk(PAGE, &page.encode())
+    /// Stores an encoded page.
+    pub fn page(&mut self, page: Vec<u8>) -> Result<Id> {
+        self.chunk(PAGE, &page)
+    }
+
+    /// The key under which names choose where pages end.
+    pub fn page_key(&self) -> &[u8; 32] {
+        &self.chunks.ids[PAGE as usize]
     }
 
     /// Lengths of the chunks of `data`. Unless `last`, a tail that may still grow is left out.

@@ -1,0 +1,93 @@
+//! The index as an object of JavaScript: where every chunk is, filled from runs, shared with jobs.
+
+use crate::bridge::throw;
+use crate::keys::{upload, Keyring};
+use holdall_core::index::{expand, PackName, PackRow, Present, Table};
+use holdall_core::map::{keep, Bytes, Map};
+use holdall_core::object::Type;
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+#[napi]
+pub struct Index {
+    table: Mutex<Arc<Table>>,
+    present: Present,
+}
+
+/// A bare object name as bytes; what is no name is never found.
+fn pack_name(name: &str) -> Option<PackName> {
+    let byte = |i: usize| u8::from_str_radix(name.get(i * 2..i * 2 + 2)?, 16).ok();
+    let hash: Vec<u8> = (0..32).map(byte).collect::<Option<_>>()?;
+    Some((hash.try_into().ok()?, upload(name).ok()?))
+}
+
+#[napi]
+impl Index {
+    /// `names` and `lengths` list the packs that exist: what lies elsewhere is not believed.
+    #[napi(constructor)]
+    pub fn new(names: Vec<String>, lengths: Vec<f64>) -> Index {
+        let rows = names.iter().zip(lengths);
+        let present = rows.filter_map(|(name, n)| Some((pack_name(name)?, n as u64))).collect();
+        Index { table: Mutex::default(), present }
+    }
+
+    /// Adds one sealed index run; `cache` is the file that is to keep it opened.
+    #[napi(catch_unwind)]
+    pub fn add(
+        &self,
+        keyring: &Keyring,
+        name: String,
+        bytes: Buffer,
+        cache: Option<String>,
+    ) -> Result<()> {
+        let ring = keyring.ring.lock().expect("no panic");
+        let sealed = ring.open(Type::Index, &upload(&name)?, &bytes).map_err(throw)?;
+        drop(ring);
+        let run = expand(&sealed).map_err(throw)?;
+        // A cache that cannot be written is only slower.
+        let kept = cache.and_then(|path| {
+            keep(Path::new(&path), &run).ok()?;
+            Map::open(Path::new(&path)).ok()
+        });
+        self.take(kept.map_or(Bytes::Owned(run), Bytes::Mapped))
+    }
+
+    /// Adds one run from the cache; false when there is no whole file of it.
+    #[napi(catch_unwind)]
+    pub fn add_cached(&self, cache: String) -> Result<bool> {
+        match Map::open(Path::new(&cache)) {
+            Ok(map) => self.take(Bytes::Mapped(map)).map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn take(&self, run: Bytes) -> Result<()> {
+        let mut table = self.table.lock().expect("no panic");
+        let own = Arc::get_mut(&mut table)
+            .ok_or_else(|| Error::from_reason("invalid: the index is in use"))?;
+        own.add(run, &self.present).map_err(throw)
+    }
+
+    /// The table for a job.
+    pub(crate) fn sealed(&self) -> Arc<Table> {
+        let mut table = self.table.lock().expect("no panic");
+        // In use means that it was sealed when the first job took it.
+        if let Some(own) = Arc::get_mut(&mut table) {
+            own.seal();
+        }
+        table.clone()
+    }
+
+    #[napi(getter)]
+    pub fn chunks(&self) -> f64 {
+        self.sealed().chunks() as f64
+    }
+
+    /// Names of packs that runs speak of but the listing did not have with that length.
+    #[napi]
+    pub fn missing(&self) -> Vec<String> {
+        self.table.lock().expect("no panic").missing().map(PackRow::name).collect()
+    }
+}
