@@ -59,6 +59,9 @@ pub enum Task {
     Large(Arc<crate::file::Large>, u64, usize),
 }
 
+/// Device (major, minor) and inode number.
+type Inode = ((u32, u32), u64);
+
 pub struct Job {
     pub spec: Spec,
     pub chunks: Arc<Chunks>,
@@ -66,7 +69,7 @@ pub struct Job {
     pub progress: Progress,
     pub troubles: Mutex<Vec<Trouble>>,
     pub racy_from: (i64, u32),
-    pub links: Mutex<HashMap<((u32, u32), u64), crate::page::Entry>>,
+    pub links: Mutex<HashMap<Inode, crate::page::Entry>>,
     pub owners: Mutex<[std::collections::BTreeSet<u32>; 2]>,
     pub excludes: Option<Arc<Rules>>,
     tasks: Mutex<Vec<Task>>,
