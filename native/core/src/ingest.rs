@@ -249,6 +249,7 @@ pub fn matcher(root: &[u8], text: &str) -> Result<Gitignore> {
 /// may change again within the same tick, and is read again next time.
 fn coarse_now() -> (i64, u32) {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills `t`.
     unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &mut t) };
     (t.tv_sec, t.tv_nsec as u32)
 }
@@ -261,6 +262,7 @@ pub fn stream(job: &Job, name: &[u8], input: impl AsRawFd, mtime: (i64, u32)) ->
     let (mut held, mut ids, mut size) = (0, Vec::new(), 0u64);
     loop {
         let (p, n) = (buffer[held..].as_mut_ptr().cast(), buffer.len() - held);
+        // SAFETY: `p` has room for `n` bytes.
         let n = unsafe { libc::read(input.as_raw_fd(), p, n) };
         if n < 0 && crate::posix::errno() == libc::EINTR {
             continue;
@@ -282,6 +284,7 @@ pub fn stream(job: &Job, name: &[u8], input: impl AsRawFd, mtime: (i64, u32)) ->
         }
     }
     let content = worker.content(ids)?;
+    // SAFETY: both calls only return numbers.
     let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
     let entry = Entry {
         name: name.to_vec(),
