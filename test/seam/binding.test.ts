@@ -11,8 +11,7 @@ const stated = readFileSync(join(ROOT, ".build/cargo/release/binding/holdall-add
 
 describe("binding.d.ts", () => {
   // To renew it after a change of the addon: `npx vitest run --dir test binding --update`.
-  it("is what the addon states", () =>
-    expect(binding(stated)).toMatchFileSnapshot(COMMITTED));
+  it("is what the addon states", () => expect(binding(stated)).toMatchFileSnapshot(COMMITTED));
 
   it("would not be, were the addon changed", () => {
     const changed = stated.replace("readSlot(bytes: Buffer)", "readSlot(bytes: string)");

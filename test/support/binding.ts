@@ -7,7 +7,8 @@ interface Item {
   readonly def: string;
 }
 
-const HEAD = "// Generated from native/addon; a test compares the two and says how to renew this.\n";
+const HEAD =
+  "// Generated from native/addon; a test compares the two and says how to renew this.\n";
 
 function indented(lines: string): string {
   return lines

@@ -215,7 +215,7 @@ pub fn remove(dir: RawFd, name: &[u8]) -> Result<()> {
         let cname = posix::name(&last)?;
         let fd = parent.as_raw_fd();
         let is_dir = posix::stat(fd, &cname)?.format() == libc::S_IFDIR;
-        // SAFETY: both strings are ended by a zero and outlive the call.
+        // SAFETY: the string is ended by a zero and outlives the call.
         if unsafe {
             libc::unlinkat(fd, cname.as_ptr(), if is_dir { libc::AT_REMOVEDIR } else { 0 })
         } == 0
