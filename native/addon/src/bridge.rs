@@ -4,10 +4,10 @@ use holdall_core::error::Error as CoreError;
 use holdall_core::object::Type;
 use holdall_core::reader::Fetch;
 use holdall_core::sink::{Outgoing, Sink, Store};
-use napi::threadsafe_function::{
-    ErrorStrategy, ThreadSafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode,
-};
-use napi::{Env, JsFunction, JsObject, JsUnknown, Result};
+use napi::bindgen_prelude::{Buffer, BufferSlice, Result, ToNapiValue, Unknown};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{sys, Env, Status};
+use napi_derive::napi;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -18,15 +18,59 @@ pub fn throw(e: CoreError) -> napi::Error {
     napi::Error::from_reason(format!("{}: {e}", e.code()))
 }
 
-pub enum Event {
-    Put { request: f64, kind: &'static str, name: String, at: usize, length: usize },
+/// What a job tells; the last event is `done`.
+#[napi(discriminant = "event", discriminant_case = "lowercase", object_from_js = false)]
+pub enum JobEvent {
+    /// Store these bytes under this name, then `reply`. They are lent until then.
+    Put {
+        request: f64,
+        #[napi(ts_type = "'pack' | 'index'")]
+        kind: &'static str,
+        name: String,
+        #[napi(ts_type = "Buffer")]
+        bytes: Lent,
+    },
+    /// Read this range of this pack, then `give`.
     Fetch { request: f64, name: String, offset: f64, length: f64 },
-    Rows(Vec<u8>),
-    Trouble { path: Vec<u8>, message: String },
-    Done(std::result::Result<String, CoreError>),
+    /// A batch of rows in MessagePack.
+    Rows { bytes: Buffer },
+    /// One path could not be handled; the rest goes on.
+    Trouble { path: Buffer, message: String },
+    /// The result as JSON, or why there is none.
+    Done { result: Option<String>, error: Option<String> },
 }
 
-type Callback = ThreadsafeFunction<Event, ErrorStrategy::Fatal>;
+impl JobEvent {
+    pub fn done(result: std::result::Result<String, CoreError>) -> JobEvent {
+        match result {
+            Ok(json) => JobEvent::Done { result: Some(json), error: None },
+            Err(e) => JobEvent::Done { result: None, error: Some(format!("{}: {e}", e.code())) },
+        }
+    }
+}
+
+/// Bytes that stay Rust's while JavaScript looks at them.
+pub struct Lent {
+    at: usize,
+    length: usize,
+}
+
+impl ToNapiValue for Lent {
+    unsafe fn to_napi_value(env: sys::napi_env, lent: Lent) -> Result<sys::napi_value> {
+        let own = Env::from_raw(env);
+        // SAFETY: the bridge holds the bytes until JavaScript replies, and JavaScript does not
+        // touch them after that; so there is nothing to free here.
+        let slice = unsafe {
+            BufferSlice::from_external(&own, lent.at as *mut u8, lent.length, (), |_, ()| {})?
+        };
+        // SAFETY: `env` is the environment that this conversion was called with.
+        unsafe { ToNapiValue::to_napi_value(env, &slice) }
+    }
+}
+
+/// A function of JavaScript that any thread may call. Weak: the line alone does not keep Node
+/// running, whoever waits for the job does.
+pub type Callback = ThreadsafeFunction<JobEvent, Unknown<'static>, JobEvent, Status, false, true>;
 type Answer = std::result::Result<Vec<u8>, CoreError>;
 
 pub struct Bridge {
@@ -39,21 +83,18 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// The line alone does not keep Node running: whoever waits for the job does.
-    pub fn new(env: &Env, callback: JsFunction) -> Result<Arc<Bridge>> {
-        let mut events: Callback = callback.create_threadsafe_function(0, convert)?;
-        events.unref(env)?;
-        Ok(Arc::new(Bridge {
+    pub fn new(events: Callback) -> Arc<Bridge> {
+        Arc::new(Bridge {
             events,
             held: Mutex::default(),
             answers: Mutex::default(),
             answered: Condvar::new(),
             cancelled: AtomicBool::new(false),
             sink: OnceLock::new(),
-        }))
+        })
     }
 
-    pub fn send(&self, event: Event) {
+    pub fn send(&self, event: JobEvent) {
         self.events.call(event, ThreadsafeFunctionCallMode::NonBlocking);
     }
 
@@ -86,10 +127,10 @@ pub struct Puts(pub Arc<Bridge>);
 impl Store for Puts {
     fn put(&self, object: Outgoing) {
         let Outgoing { request, kind, name, buffer, length } = object;
-        let at = buffer.as_ptr() as usize;
+        let bytes = Lent { at: buffer.as_ptr() as usize, length };
         self.0.held.lock().expect("no panic").insert(request, buffer);
         let kind = if kind == Type::Pack { "pack" } else { "index" };
-        self.0.send(Event::Put { request: request as f64, kind, name, at, length });
+        self.0.send(JobEvent::Put { request: request as f64, kind, name, bytes });
     }
 }
 
@@ -104,7 +145,8 @@ impl Fetch for Gets {
         answers.0 += 1;
         answers.1.insert(request, None);
         let name = pack.into();
-        self.0.send(Event::Fetch { request: request as f64, name, offset: offset as f64, length });
+        let (request_id, offset) = (request as f64, offset as f64);
+        self.0.send(JobEvent::Fetch { request: request_id, name, offset, length });
         loop {
             if let Some(Some(_)) = answers.1.get(&request) {
                 let bytes = answers.1.remove(&request).flatten().expect("just seen")?;
@@ -121,48 +163,4 @@ impl Fetch for Gets {
             answers = self.0.answered.wait_timeout(answers, pause).expect("no panic").0;
         }
     }
-}
-
-/// Makes the object that JavaScript sees. A put's bytes stay Rust's: they are lent until the reply.
-fn convert(ctx: ThreadSafeCallContext<Event>) -> Result<Vec<JsUnknown>> {
-    let env = ctx.env;
-    let mut out: JsObject = env.create_object()?;
-    match ctx.value {
-        Event::Put { request, kind, name, at, length } => {
-            out.set("event", "put")?;
-            out.set("request", request)?;
-            out.set("kind", kind)?;
-            out.set("name", name)?;
-            // SAFETY: the bridge holds the bytes until JavaScript replies, and JavaScript does not
-            // touch them after that.
-            let bytes = unsafe {
-                env.create_buffer_with_borrowed_data(at as *mut u8, length, (), |_, _| {})?
-            };
-            out.set("bytes", bytes.into_raw())?;
-        }
-        Event::Fetch { request, name, offset, length } => {
-            out.set("event", "fetch")?;
-            out.set("request", request)?;
-            out.set("name", name)?;
-            out.set("offset", offset)?;
-            out.set("length", length)?;
-        }
-        Event::Rows(bytes) => {
-            out.set("event", "rows")?;
-            out.set("bytes", env.create_buffer_with_data(bytes)?.into_raw())?;
-        }
-        Event::Trouble { path, message } => {
-            out.set("event", "trouble")?;
-            out.set("path", env.create_buffer_with_data(path)?.into_raw())?;
-            out.set("message", message)?;
-        }
-        Event::Done(result) => {
-            out.set("event", "done")?;
-            match result {
-                Ok(json) => out.set("result", json)?,
-                Err(e) => out.set("error", format!("{}: {e}", e.code()))?,
-            }
-        }
-    }
-    Ok(vec![out.into_unknown()])
 }

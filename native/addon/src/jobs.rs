@@ -1,6 +1,6 @@
 //! The jobs: each runs on threads of its own and speaks through a bridge.
 
-use crate::bridge::{Bridge, Event, Gets, Puts};
+use crate::bridge::{Bridge, Callback, Gets, JobEvent, Puts};
 use crate::keys::Keyring;
 use crate::spec::{own, JobSpec, Own};
 use crate::table::Index;
@@ -16,11 +16,11 @@ use holdall_core::restore::{self, Restore};
 use holdall_core::sink::Sink;
 use holdall_core::{output, stream, verify};
 use napi::bindgen_prelude::*;
-use napi::JsFunction;
 use napi_derive::napi;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
+/// One job under way: its replies, its counters, and the way to stop it.
 #[napi]
 pub struct Job {
     bridge: Arc<Bridge>,
@@ -40,13 +40,12 @@ struct Run {
 /// Starts a job. `callback` gets events; the last is `done`.
 #[napi(catch_unwind)]
 pub fn start(
-    env: Env,
     keyring: &Keyring,
     index: &Index,
     spec: JobSpec,
-    callback: JsFunction,
+    #[napi(ts_arg_type = "(event: JobEvent) => void")] callback: Callback,
 ) -> Result<Job> {
-    let bridge = Bridge::new(&env, callback)?;
+    let bridge = Bridge::new(callback);
     let run = Run {
         spec: own(spec)?,
         ring: Arc::new(keyring.ring.lock().expect("no panic").clone()),
@@ -62,7 +61,7 @@ pub fn start(
         let result = result.unwrap_or_else(|_| {
             Err(CoreError::Invalid("the native core panicked; please report this".into()))
         });
-        bridge.send(Event::Done(result));
+        bridge.send(JobEvent::done(result));
     });
     Ok(job)
 }
@@ -139,7 +138,7 @@ impl Run {
     }
 
     fn trouble(&self, path: Vec<u8>, message: String) {
-        self.bridge.send(Event::Trouble { path, message });
+        self.bridge.send(JobEvent::Trouble { path: path.into(), message });
     }
 
     fn ingest(&self) -> CoreResult<String> {
@@ -213,8 +212,8 @@ impl Run {
         };
         let a = self.spec.root.map_or(Ok(None), |r| page(&old, r))?;
         let b = page(&new, outcome.roots.page)?;
-        let mut emit = |rows| {
-            self.bridge.send(Event::Rows(rows));
+        let mut emit = |rows: Vec<u8>| {
+            self.bridge.send(JobEvent::Rows { bytes: rows.into() });
             Ok(())
         };
         list::diff(&old, a, &new, b, &prefix(&self.spec.path), &mut Rows::new(&mut emit))?;
@@ -259,8 +258,8 @@ impl Run {
         let reader = self.reader()?;
         let (page, entry) = self.selected(&reader)?;
         let base = prefix(&self.spec.path);
-        let mut emit = |rows| {
-            self.bridge.send(Event::Rows(rows));
+        let mut emit = |rows: Vec<u8>| {
+            self.bridge.send(JobEvent::Rows { bytes: rows.into() });
             Ok(())
         };
         match (self.spec.verb.as_str(), page, &entry) {

@@ -35,14 +35,25 @@ pub fn upload(name: &str) -> Result<[u8; 16]> {
     )
 }
 
-fn secret_kind(kind: &str) -> Secret {
-    match kind {
-        "passphrase" => Secret::Passphrase,
-        "recovery" => Secret::Recovery,
-        _ => Secret::KeyFile,
+/// What opens a key slot.
+#[napi(string_enum = "lowercase")]
+pub enum SecretKind {
+    Passphrase,
+    Recovery,
+    Keyfile,
+}
+
+impl From<SecretKind> for Secret {
+    fn from(kind: SecretKind) -> Secret {
+        match kind {
+            SecretKind::Passphrase => Secret::Passphrase,
+            SecretKind::Recovery => Secret::Recovery,
+            SecretKind::Keyfile => Secret::KeyFile,
+        }
     }
 }
 
+/// What a key slot says without any secret.
 #[napi(object)]
 pub struct SlotFacts {
     pub kind: u32,
@@ -50,14 +61,16 @@ pub struct SlotFacts {
     pub memory_ki_b: u32,
 }
 
+/// What Argon2id costs.
 #[napi(object)]
 pub struct KdfCost {
+    /// Memory in KiB.
     pub memory_ki_b: u32,
     pub passes: u32,
     pub lanes: u32,
 }
 
-/// What a key slot says without any secret.
+/// Reads a key slot without any secret.
 #[napi(catch_unwind)]
 pub fn read_slot(bytes: Buffer) -> Result<SlotFacts> {
     let info = slot_info(&bytes).map_err(throw)?;
@@ -74,6 +87,7 @@ pub fn content_hash(bytes: Buffer) -> String {
     holdall_core::object::object_name(&bytes, &[0; 16])[..64].to_string()
 }
 
+/// All keys of a repository; none can be read out.
 #[napi]
 pub struct Keyring {
     pub(crate) ring: Arc<Mutex<Ring>>,
@@ -89,15 +103,15 @@ impl Keyring {
 
     /// Tries one secret on one slot; null when it is not the slot's.
     #[napi(catch_unwind)]
-    pub fn open_slot(bytes: Buffer, kind: String, secret: Buffer) -> Result<Option<Keyring>> {
-        let ring = Ring::open_slot(&bytes, secret_kind(&kind), &secret).map_err(throw)?;
+    pub fn open_slot(bytes: Buffer, kind: SecretKind, secret: Buffer) -> Result<Option<Keyring>> {
+        let ring = Ring::open_slot(&bytes, kind.into(), &secret).map_err(throw)?;
         Ok(ring.map(|r| Keyring { ring: Arc::new(Mutex::new(r)) }))
     }
 
     #[napi(catch_unwind)]
     pub fn seal_slot(
         &self,
-        kind: String,
+        kind: SecretKind,
         secret: Buffer,
         cost: KdfCost,
         label: String,
@@ -105,9 +119,8 @@ impl Keyring {
     ) -> Result<Sealed> {
         let ring = self.ring.lock().expect("no panic");
         let cost = (cost.memory_ki_b, cost.passes, cost.lanes);
-        let bytes = ring
-            .seal_slot(secret_kind(&kind), &secret, cost, &label, created as u64)
-            .map_err(throw)?;
+        let bytes =
+            ring.seal_slot(kind.into(), &secret, cost, &label, created as u64).map_err(throw)?;
         Ok(sealed(&holdall_core::crypto::random(), bytes))
     }
 

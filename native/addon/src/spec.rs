@@ -7,7 +7,8 @@ use napi_derive::napi;
 /// What a job works on. Paths are bytes, names joined by `/`, without a leading one.
 #[napi(object)]
 pub struct JobSpec {
-    /// `backup`, `stream`, `restore`, `list`, `diff`, `compare`, `cat`, `dump`, `check`, `scrub`.
+    #[napi(ts_type = "'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | \
+        'dump' | 'check' | 'scrub'")]
     pub verb: String,
     pub folder: Option<Buffer>,
     pub workers: u32,

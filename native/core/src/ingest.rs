@@ -59,6 +59,9 @@ pub enum Task {
     Large(Arc<crate::file::Large>, u64, usize),
 }
 
+/// Device (major, minor) and inode number.
+type Inode = ((u32, u32), u64);
+
 pub struct Job {
     pub spec: Spec,
     pub chunks: Arc<Chunks>,
@@ -66,7 +69,7 @@ pub struct Job {
     pub progress: Progress,
     pub troubles: Mutex<Vec<Trouble>>,
     pub racy_from: (i64, u32),
-    pub links: Mutex<HashMap<((u32, u32), u64), crate::page::Entry>>,
+    pub links: Mutex<HashMap<Inode, crate::page::Entry>>,
     owners: Mutex<[BTreeSet<u32>; 2]>,
     /// The owner seen last: most entries need not ask for the lock.
     owner: AtomicU64,
@@ -232,6 +235,7 @@ impl Job {
 /// may change again within the same tick, and is read again next time.
 fn coarse_now() -> (i64, u32) {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills `t`.
     unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &mut t) };
     (t.tv_sec, t.tv_nsec as u32)
 }

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 
 pub fn user_name(id: u32) -> Option<String> {
     let mut buffer = vec![0 as libc::c_char; 16 << 10];
+    // SAFETY: a zeroed record is valid: its pointers are null.
     let mut record: libc::passwd = unsafe { std::mem::zeroed() };
     let mut found = std::ptr::null_mut();
     // SAFETY: every pointer is valid for its stated length; the result points into `buffer`.
@@ -15,6 +16,7 @@ pub fn user_name(id: u32) -> Option<String> {
 
 pub fn group_name(id: u32) -> Option<String> {
     let mut buffer = vec![0 as libc::c_char; 64 << 10];
+    // SAFETY: a zeroed record is valid: its pointers are null.
     let mut record: libc::group = unsafe { std::mem::zeroed() };
     let mut found = std::ptr::null_mut();
     // SAFETY: as above.

@@ -311,7 +311,7 @@ fn hint_leaf(r: &mut Reader) -> Result<Page> {
 }
 
 fn ids(bytes: &[u8]) -> Result<Vec<Id>> {
-    if bytes.len() % 32 != 0 {
+    if !bytes.len().is_multiple_of(32) {
         return Err(Error::Damaged("ids of a wrong length".into()));
     }
     Ok(bytes.chunks_exact(32).map(|c| c.try_into().expect("32 bytes")).collect())

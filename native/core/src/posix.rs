@@ -67,6 +67,7 @@ pub fn stat(dir: RawFd, file: &CStr) -> Result<Stat> {
     // SAFETY: zeroed statx is valid and the kernel fills it.
     let mut x: libc::statx = unsafe { std::mem::zeroed() };
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT;
+    // SAFETY: the string is ended by a zero, and `x` has room for what the kernel writes.
     let r = unsafe { libc::statx(dir, file.as_ptr(), flags, libc::STATX_BASIC_STATS, &mut x) };
     check(i64::from(r), "stat", file.to_bytes())?;
     Ok(Stat {
@@ -88,6 +89,7 @@ pub fn stat(dir: RawFd, file: &CStr) -> Result<Stat> {
 pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
     let mut out = Vec::new();
     let mut buffer = vec![0u8; 64 << 10];
+    // SAFETY: a plain system call on a handle.
     unsafe { libc::lseek(dir, 0, libc::SEEK_SET) };
     loop {
         // SAFETY: the kernel writes at most the buffer's length.
@@ -112,6 +114,7 @@ pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
 
 pub fn read_link(dir: RawFd, file: &CStr) -> Result<Vec<u8>> {
     let mut buffer = vec![0u8; libc::PATH_MAX as usize + 1];
+    // SAFETY: the kernel writes at most the buffer's length.
     let n =
         unsafe { libc::readlinkat(dir, file.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     buffer.truncate(check(n as i64, "read link", file.to_bytes())? as usize);
@@ -145,7 +148,9 @@ pub fn xattrs_at(dir: RawFd, file: &CStr) -> Result<Xattrs> {
 
 fn collect(at: At) -> Result<Xattrs> {
     let list = |p: *mut libc::c_char, n: usize| match at {
+        // SAFETY: `p` has room for `n` bytes.
         At::Handle(fd) => unsafe { libc::flistxattr(fd, p, n) },
+        // SAFETY: the path is ended by a zero, and `p` has room for `n` bytes.
         At::Name(path) => unsafe { libc::llistxattr(path.as_ptr(), p, n) },
     };
     let Some(all) = grow(list)? else { return Ok(vec![]) };
@@ -153,7 +158,9 @@ fn collect(at: At) -> Result<Xattrs> {
     for key in all.split(|b| *b == 0).filter(|k| !k.is_empty()) {
         let key_c = name(key)?;
         let get = |p: *mut libc::c_char, n: usize| match at {
+            // SAFETY: the key is ended by a zero, and `p` has room for `n` bytes.
             At::Handle(fd) => unsafe { libc::fgetxattr(fd, key_c.as_ptr(), p.cast(), n) },
+            // SAFETY: path and key are ended by a zero, and `p` has room for `n` bytes.
             At::Name(path) => unsafe {
                 libc::lgetxattr(path.as_ptr(), key_c.as_ptr(), p.cast(), n)
             },
@@ -193,10 +200,12 @@ pub fn set_xattrs(dir: RawFd, file: &CStr, wanted: &Xattrs) -> Result<()> {
     let path = proc_path(dir, file);
     let present = collect(At::Name(&path))?;
     for (key, _) in present.iter().filter(|(k, _)| !wanted.iter().any(|(w, _)| w == k)) {
+        // SAFETY: path and key are ended by a zero and outlive the call.
         let r = unsafe { libc::lremovexattr(path.as_ptr(), name(key)?.as_ptr()) };
         check(i64::from(r), "remove attribute", key)?;
     }
     for (key, value) in wanted.iter().filter(|pair| !present.contains(pair)) {
+        // SAFETY: path and key are ended by a zero, and the value has the length given.
         let r = unsafe {
             libc::lsetxattr(
                 path.as_ptr(),
@@ -219,6 +228,7 @@ pub const FLAGS_KEPT: u32 =
 
 pub fn flags(fd: RawFd) -> u32 {
     let mut flags: libc::c_long = 0;
+    // SAFETY: the kernel writes an int, and a long has room for it.
     let r = unsafe { libc::ioctl(fd, GET_FLAGS, &mut flags) };
     if r == 0 {
         flags as u32 & FLAGS_KEPT
@@ -229,6 +239,7 @@ pub fn flags(fd: RawFd) -> u32 {
 
 pub fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
     let mut now: libc::c_long = 0;
+    // SAFETY: the kernel writes an int, and a long has room for it.
     if unsafe { libc::ioctl(fd, GET_FLAGS, &mut now) } != 0 {
         return if flags == 0 { Ok(()) } else { Err(Error::source("set inode flags", b"")) };
     }
@@ -237,6 +248,7 @@ pub fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
         return Ok(());
     }
     let value = libc::c_long::from(want);
+    // SAFETY: the kernel reads an int, and a long begins with it on this machine.
     check(i64::from(unsafe { libc::ioctl(fd, SET_FLAGS, &value) }), "set inode flags", b"")
         .map(|_| ())
 }
@@ -246,6 +258,7 @@ pub fn read_at(fd: RawFd, out: &mut [u8], offset: u64) -> Result<usize> {
     let mut done = 0;
     while done < out.len() {
         let (p, n) = (out[done..].as_mut_ptr().cast(), out.len() - done);
+        // SAFETY: `p` has room for `n` bytes.
         let r = unsafe { libc::pread(fd, p, n, (offset + done as u64) as i64) };
         match r {
             0 => break,
@@ -261,6 +274,7 @@ pub fn write_at(fd: RawFd, data: &[u8], offset: u64) -> Result<()> {
     let mut done = 0;
     while done < data.len() {
         let (p, n) = (data[done..].as_ptr().cast(), data.len() - done);
+        // SAFETY: `p` has `n` bytes to read.
         let r = unsafe { libc::pwrite(fd, p, n, (offset + done as u64) as i64) };
         if r < 0 && errno() != libc::EINTR {
             return Err(Error::source("write", b""));
@@ -275,10 +289,12 @@ pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
     let mut out = Vec::new();
     let mut at = 0i64;
     loop {
+        // SAFETY: a plain system call on a handle.
         let start = unsafe { libc::lseek(fd, at, libc::SEEK_DATA) };
         if start < 0 || start as u64 >= size {
             return (start >= 0 || errno() == libc::ENXIO).then_some(out);
         }
+        // SAFETY: a plain system call on a handle.
         let end = unsafe { libc::lseek(fd, start, libc::SEEK_HOLE) };
         if end < 0 {
             return None;
@@ -294,6 +310,7 @@ pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
 /// Files of a batch stay open together: asks for as many handles as the system grants.
 pub fn raise_handle_limit() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls look only at `limit`, which is theirs for the call.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
             limit.rlim_cur = limit.rlim_max;

@@ -131,7 +131,7 @@ pub fn segment(job: &Job, worker: &mut Worker, task: Task) -> Result<()> {
     if !folders.is_empty() {
         folder.dir.keep(&scan.handle);
     }
-    folders.sort_unstable_by(|a, b| b.index.cmp(&a.index));
+    folders.sort_unstable_by_key(|seen| std::cmp::Reverse(seen.index));
     folders.into_iter().for_each(|seen| scan.folder(seen, &rules));
     job.done(worker, segment)
 }

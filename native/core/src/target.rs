@@ -66,6 +66,7 @@ impl Target {
         } else {
             ends_in_hole
         } {
+            // SAFETY: a plain system call on a handle of ours.
             let r = unsafe { libc::ftruncate(fd.as_raw_fd(), self.entry.size as i64) };
             check(i64::from(r), "resize", &self.entry.name)?;
         }
@@ -83,6 +84,7 @@ impl Target {
         for (start, length) in ends {
             if start > at && self.entry.ext(page::EXT_EXTENTS).is_some() {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+                // SAFETY: a plain system call on a handle of ours.
                 let r = unsafe { libc::fallocate(fd, mode, at as i64, (start - at) as i64) };
                 check(i64::from(r), "punch hole", &self.entry.name)?;
             }
@@ -173,6 +175,7 @@ fn reuse(dir: RawFd, name: &[u8]) -> Result<Option<OwnedFd>> {
 
 /// Takes away what is not a folder, so that something else can have its name.
 fn clear(dir: RawFd, name: &[u8]) -> Result<()> {
+    // SAFETY: the string is ended by a zero and outlives the call.
     let r = unsafe { libc::unlinkat(dir, posix::name(name)?.as_ptr(), 0) };
     if r != 0 && posix::errno() != libc::ENOENT {
         return Err(Error::source("replace", name));
@@ -183,6 +186,7 @@ fn clear(dir: RawFd, name: &[u8]) -> Result<()> {
 /// True when the folder was made; what stands in its place and is no folder is replaced.
 pub fn make_folder(dir: RawFd, name: &[u8]) -> Result<bool> {
     let cname = posix::name(name)?;
+    // SAFETY: the string is ended by a zero and outlives the call.
     if unsafe { libc::mkdirat(dir, cname.as_ptr(), 0o700) } == 0 {
         return Ok(true);
     }
@@ -193,6 +197,7 @@ pub fn make_folder(dir: RawFd, name: &[u8]) -> Result<bool> {
         return Ok(false);
     }
     clear(dir, name)?;
+    // SAFETY: the string is ended by a zero and outlives the call.
     check(i64::from(unsafe { libc::mkdirat(dir, cname.as_ptr(), 0o700) }), "make folder", name)?;
     Ok(true)
 }
@@ -205,6 +210,7 @@ pub fn remove(dir: RawFd, name: &[u8]) -> Result<()> {
         let cname = posix::name(&last)?;
         let fd = parent.as_raw_fd();
         let is_dir = posix::stat(fd, &cname)?.format() == libc::S_IFDIR;
+        // SAFETY: the string is ended by a zero and outlives the call.
         if unsafe {
             libc::unlinkat(fd, cname.as_ptr(), if is_dir { libc::AT_REMOVEDIR } else { 0 })
         } == 0
@@ -218,6 +224,7 @@ pub fn remove(dir: RawFd, name: &[u8]) -> Result<()> {
         let own = posix::open_at(fd, &cname, posix::DIR_FLAGS, 0)?;
         for below in posix::names(own.as_raw_fd())? {
             let c = posix::name(&below)?;
+            // SAFETY: the string is ended by a zero and outlives the call.
             if unsafe { libc::unlinkat(own.as_raw_fd(), c.as_ptr(), 0) } != 0 {
                 path.push(below);
                 break;
@@ -235,6 +242,7 @@ pub fn link(from: RawFd, old: &[u8], to: RawFd, new: &[u8]) -> Result<()> {
         }
     }
     clear(to, new)?;
+    // SAFETY: both strings are ended by a zero and outlive the call.
     check(i64::from(unsafe { libc::linkat(from, old.as_ptr(), to, name.as_ptr(), 0) }), "link", new)
         .map(|_| ())
 }
@@ -258,12 +266,15 @@ pub fn special(dir: RawFd, entry: &Entry) -> Result<()> {
     }
     clear(dir, &entry.name)?;
     let r = match &entry.content {
+        // SAFETY: both strings are ended by a zero and outlive the call.
         Content::Target(text) => unsafe {
             libc::symlinkat(posix::name(text)?.as_ptr(), dir, name.as_ptr())
         },
+        // SAFETY: the string is ended by a zero and outlives the call.
         Content::Device(major, minor) => unsafe {
             libc::mknodat(dir, name.as_ptr(), kind | 0o600, libc::makedev(*major, *minor))
         },
+        // SAFETY: the string is ended by a zero and outlives the call.
         _ => unsafe { libc::mknodat(dir, name.as_ptr(), kind | 0o600, 0) },
     };
     check(i64::from(r), "make", &entry.name)?;
@@ -275,21 +286,25 @@ pub fn describe(dir: RawFd, entry: &Entry) -> Result<()> {
     let name = posix::name(&entry.name)?;
     let now = posix::stat(dir, &name)?;
     if (now.uid, now.gid) != (entry.uid, entry.gid) {
+        // SAFETY: the string is ended by a zero and outlives the call.
         let r = unsafe {
             libc::fchownat(dir, name.as_ptr(), entry.uid, entry.gid, libc::AT_SYMLINK_NOFOLLOW)
         };
         // An ordinary user cannot give files away: they stay the user's own.
+        // SAFETY: the call only returns a number.
         if r != 0 && (posix::errno() != libc::EPERM || unsafe { libc::geteuid() } == 0) {
             return Err(Error::source("set owner", &entry.name));
         }
     }
     posix::set_xattrs(dir, &name, &entry.xattrs)?;
     if entry.kind != page::LINK {
+        // SAFETY: the string is ended by a zero and outlives the call.
         let r = unsafe { libc::fchmodat(dir, name.as_ptr(), entry.mode, 0) };
         check(i64::from(r), "set mode", &entry.name)?;
     }
     let (sec, nsec) = entry.mtime;
     let times = [libc::timespec { tv_sec: sec, tv_nsec: i64::from(nsec) }; 2];
+    // SAFETY: the string is ended by a zero, and `times` is the pair that the call wants.
     let r =
         unsafe { libc::utimensat(dir, name.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
     check(i64::from(r), "set times", &entry.name)?;

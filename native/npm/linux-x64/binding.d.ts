@@ -1,0 +1,123 @@
+// Generated from native/addon; a test compares the two and says how to renew this.
+
+export declare class Index {
+  /** `names` and `lengths` list the packs that exist: what lies elsewhere is not believed. */
+  constructor(names: Array<string>, lengths: Array<number>)
+  /** Adds one sealed index run; `cache` is the file that is to keep it opened. */
+  add(keyring: Keyring, name: string, bytes: Buffer, cache?: string | undefined | null): void
+  /** Adds one run from the cache; false when there is no whole file of it. */
+  addCached(cache: string): boolean
+  get chunks(): number
+  /** Names of packs that runs speak of but the listing did not have with that length. */
+  missing(): Array<string>
+}
+
+/** One job under way: its replies, its counters, and the way to stop it. */
+export declare class Job {
+  /** Answers a put: durable, or why not. */
+  reply(request: number, error?: string | undefined | null): void
+  /** Answers a fetch. */
+  give(request: number, bytes?: Buffer | undefined | null, error?: string | undefined | null): void
+  cancel(): void
+  /**
+   * Files, bytes read, bytes taken from the parent, new bytes, stored bytes; or entries, bytes,
+   * bytes written, entries deleted.
+   */
+  progress(): Array<number>
+}
+
+/** What a job tells; the last event is `done`. */
+export type JobEvent =
+  | { event: 'put'; request: number; kind: 'pack' | 'index'; name: string; bytes: Buffer }
+  | { event: 'fetch'; request: number; name: string; offset: number; length: number }
+  | { event: 'rows'; bytes: Buffer }
+  | { event: 'trouble'; path: Buffer; message: string }
+  | { event: 'done'; result?: string; error?: string }
+
+/** What a job works on. Paths are bytes, names joined by `/`, without a leading one. */
+export interface JobSpec {
+  verb: 'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | 'dump' | 'check' | 'scrub'
+  folder?: Buffer
+  workers: number
+  paths?: Array<Buffer>
+  exclude?: Array<string>
+  ignoreFile?: Buffer
+  excludeCaches?: boolean
+  oneFileSystem?: boolean
+  parentRoot?: Buffer
+  parentHints?: Buffer
+  level?: number
+  slots?: number
+  dry?: boolean
+  claim?: Buffer
+  name?: Buffer
+  command?: Array<string>
+  seconds?: number
+  root?: Buffer
+  other?: Buffer
+  path?: Buffer
+  recurse?: boolean
+  target?: Buffer
+  delete?: boolean
+  pack?: string
+  bytes?: Buffer
+  roots?: Array<Buffer>
+  damaged?: Array<string>
+}
+
+/** What Argon2id costs. */
+export interface KdfCost {
+  /** Memory in KiB. */
+  memoryKiB: number
+  passes: number
+  lanes: number
+}
+
+/** All keys of a repository; none can be read out. */
+export declare class Keyring {
+  /** New random root, lineage and replica. */
+  static generate(): Keyring
+  /** Tries one secret on one slot; null when it is not the slot's. */
+  static openSlot(bytes: Buffer, kind: SecretKind, secret: Buffer): Keyring | null
+  sealSlot(kind: SecretKind, secret: Buffer, cost: KdfCost, label: string, created: number): Sealed
+  get fingerprint(): string
+  get lineage(): Buffer
+  get replica(): Buffer
+  set replica(replica: Buffer)
+  /** A new domain and its first epoch. */
+  newDomain(label: string): Array<Sealed>
+  /** A new role key: 1 control, 2 index, 3 admin. */
+  newRole(role: number): Sealed
+  /** Takes a stored domain, epoch or role key into the ring. */
+  load(name: string, bytes: Buffer): void
+  seal(kind: string, content: Buffer): Sealed
+  open(kind: string, name: string, bytes: Buffer): Buffer
+}
+
+/** A sealed object and the name it is to be stored under, without its folder. */
+export interface Sealed {
+  name: string
+  bytes: Buffer
+}
+
+/** What opens a key slot. */
+export type SecretKind = 'passphrase' | 'recovery' | 'keyfile'
+
+/** What a key slot says without any secret. */
+export interface SlotFacts {
+  kind: number
+  fingerprint: string
+  memoryKiB: number
+}
+
+/** `hex(BLAKE3(bytes))`: what an object's name must begin with. */
+export declare function contentHash(bytes: Buffer): string
+
+/** The numbers that FORMAT.md states, for the test that compares the two. */
+export declare function formatConstants(): string
+
+/** Reads a key slot without any secret. */
+export declare function readSlot(bytes: Buffer): SlotFacts
+
+/** Starts a job. `callback` gets events; the last is `done`. */
+export declare function start(keyring: Keyring, index: Index, spec: JobSpec, callback: (event: JobEvent) => void): Job
