@@ -9,6 +9,7 @@ const LETTERS = {
   block: "b",
   fifo: "p",
   socket: "s",
+  unknown: "?",
 };
 
 function modeText(row: Row): string {

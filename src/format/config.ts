@@ -2,11 +2,7 @@
 import { Failure } from "../base/failure.ts";
 import { encode } from "./canonical.ts";
 import { Fields } from "./fields.ts";
-
-export const OPERATIONS = ["read", "write", "prune", "repair"] as const;
-
-/** Feature flags this holdall knows, for every operation. */
-const KNOWN: readonly string[] = [];
+import { decodeFlags, encodeFlags, type Flags, TODAY } from "./flags.ts";
 
 export interface Config {
   readonly lineage: Buffer;
@@ -14,10 +10,11 @@ export interface Config {
   readonly generation: number;
   /** Seconds since 1970. */
   readonly created: number;
+  readonly flags: Flags;
 }
 
-export function encodeConfig(c: Config): Buffer {
-  return encode([1, c.lineage, c.replica, c.generation, c.created, OPERATIONS.map(() => []), []]);
+export function encodeConfig(c: Omit<Config, "flags">, flags: Flags = TODAY): Buffer {
+  return encode([1, c.lineage, c.replica, c.generation, c.created, encodeFlags(flags), []]);
 }
 
 export function decodeConfig(bytes: Buffer): Config {
@@ -29,16 +26,8 @@ export function decodeConfig(bytes: Buffer): Config {
     replica: f.bytes(16),
     generation: f.int(),
     created: f.int(),
+    flags: decodeFlags(f.raw()),
   };
-  const unknown = f
-    .list()
-    .flatMap((flags) => (flags as string[]).filter((flag) => !KNOWN.includes(flag)));
-  if (unknown.length > 0) {
-    throw new Failure(
-      "newer_format",
-      `repository needs features this holdall does not know: ${unknown.join(", ")}`,
-    );
-  }
   f.extensions();
   return config;
 }

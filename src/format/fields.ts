@@ -50,12 +50,24 @@ export class Fields {
     return null;
   }
 
-  /** The trailing extension list: what is critical and unknown is refused. */
+  maybeInt(): number | null {
+    if (this.values[this.at] !== null) return this.int();
+    this.at++;
+    return null;
+  }
+
+  /** The trailing extension list, ids ascending: what is critical and unknown is refused. */
   extensions(): void {
+    let last = -1;
     for (const item of this.list()) {
       const extension = Fields.of(item, `${this.what} extension`, 3);
-      const id = extension.int();
-      if (extension.int() === 1) {
+      const [id, critical] = [extension.int(), extension.int()];
+      extension.bytes();
+      if (id <= last || (critical !== 0 && critical !== 1)) {
+        throw new Failure("damaged", `${this.what}: extensions are out of order or malformed`);
+      }
+      last = id;
+      if (critical === 1) {
         throw new Failure(
           "newer_format",
           `${this.what} needs extension ${id}, which this holdall does not know`,

@@ -1,10 +1,17 @@
 /** The snapshot record: one point in time, and all that is needed to restore it. */
-import { encode, type Value } from "./canonical.ts";
+import { Failure, toFailure } from "../base/failure.ts";
+import { encode } from "./canonical.ts";
 import { Fields } from "./fields.ts";
+import { allow, decodeFlags, encodeFlags, type Flags } from "./flags.ts";
+import { decodeSection, encodeSection, type Section } from "./section.ts";
+
+export type { Section, Unit } from "./section.ts";
 
 export interface Snapshot {
   /** Stable id, 16 bytes, apart from the object's name. */
   readonly id: Buffer;
+  /** Name of the instance; empty for plain folders. */
+  readonly instance: string;
   readonly host: string;
   /** Milliseconds since 1970. */
   readonly time: number;
@@ -15,75 +22,14 @@ export interface Snapshot {
   readonly claim: Buffer;
   readonly parent: Buffer | null;
   readonly tool: string;
+  /** What a tool must know to read this snapshot, or to change the repository that holds it. */
+  readonly flags: Flags;
+  /** The first section that opens. */
   readonly section: Section;
-}
-
-/** The part of a snapshot that speaks of one context, sealed under its domain. */
-export interface Section {
-  readonly context: string;
-  readonly paths: Buffer[];
-  readonly tags: string[];
-  readonly units: Unit[];
-  readonly users: [number, string][];
-  readonly groups: [number, string][];
-  /** What could not be saved or kept, and why. */
-  readonly troubles: [Buffer, string][];
-}
-
-/** One state unit's manifest. */
-export interface Unit {
-  readonly id: string;
-  readonly engine: string;
-  readonly root: Buffer;
-  readonly hints: Buffer | null;
-  readonly entries: number;
-  readonly files: number;
-  readonly bytes: number;
-}
-
-export function encodeSection(s: Section): Buffer {
-  const units = s.units.map(
-    (u): Value => [u.id, u.engine, u.root, u.hints, u.entries, u.files, u.bytes, []],
-  );
-  return encode([s.context, s.paths, s.tags, units, s.users, s.groups, s.troubles, []]);
-}
-
-export function decodeSection(bytes: Buffer): Section {
-  const f = Fields.of(bytes, "snapshot section", 8);
-  const owners = (list: Value[]) =>
-    list.map((row): [number, string] => {
-      const o = Fields.of(row, "owner", 2);
-      return [o.int(), o.text()];
-    });
-  const section = {
-    context: f.text(),
-    paths: f.list().map((p) => Fields.of([p], "path", 1).bytes()),
-    tags: f.list().map((t) => Fields.of([t], "tag", 1).text()),
-    units: f.list().map(decodeUnit),
-    users: owners(f.list()),
-    groups: owners(f.list()),
-    troubles: f.list().map((row): [Buffer, string] => {
-      const t = Fields.of(row, "trouble", 2);
-      return [t.bytes(), t.text()];
-    }),
-  };
-  f.extensions();
-  return section;
-}
-
-function decodeUnit(value: Value): Unit {
-  const f = Fields.of(value, "state unit", 8);
-  const unit = {
-    id: f.text(),
-    engine: f.text(),
-    root: f.bytes(32),
-    hints: f.maybeBytes(32),
-    entries: f.int(),
-    files: f.int(),
-    bytes: f.int(),
-  };
-  f.extensions();
-  return unit;
+  /** Further sections that open, each of another context. */
+  readonly more: Section[];
+  /** Why each other section does not open; restoring what is here restores less than all. */
+  readonly closed: string[];
 }
 
 /** `sealSection` turns a section's bytes into the nested sealed object and its name. */
@@ -91,9 +37,10 @@ export function encodeSnapshot(
   s: Snapshot,
   sealSection: (bytes: Buffer) => { name: string; bytes: Buffer },
 ): Buffer {
-  const sealed = sealSection(encodeSection(s.section));
+  const sections = [s.section, ...s.more].map((section) => sealSection(encodeSection(section)));
   return encode([
     s.id,
+    s.instance,
     s.host,
     s.time,
     s.writer,
@@ -102,7 +49,8 @@ export function encodeSnapshot(
     s.claim,
     s.parent,
     s.tool,
-    [[sealed.name, sealed.bytes]],
+    encodeFlags(s.flags),
+    sections.map((sealed) => [sealed.name, sealed.bytes]),
     [],
   ]);
 }
@@ -111,9 +59,10 @@ export function decodeSnapshot(
   bytes: Buffer,
   openSection: (name: string, bytes: Buffer) => Buffer,
 ): Snapshot {
-  const f = Fields.of(bytes, "snapshot", 11);
+  const f = Fields.of(bytes, "snapshot", 13);
   const head = {
     id: f.bytes(16),
+    instance: f.text(),
     host: f.text(),
     time: f.int(),
     writer: f.bytes(16),
@@ -122,23 +71,23 @@ export function decodeSnapshot(
     claim: f.bytes(16),
     parent: f.maybeBytes(16),
     tool: f.text(),
+    flags: decodeFlags(f.raw()),
   };
-  const sections = f.list().map((row) => {
-    const s = Fields.of(row, "sealed section", 2);
-    return decodeSection(openSection(s.text(), s.bytes()));
-  });
+  allow("read", head.flags, "snapshot");
+  const open: Section[] = [];
+  const closed: string[] = [];
+  for (const row of f.list()) {
+    const sealed = Fields.of(row, "sealed section", 2);
+    try {
+      open.push(decodeSection(openSection(sealed.text(), sealed.bytes())));
+    } catch (error) {
+      closed.push(toFailure(error).message);
+    }
+  }
   f.extensions();
-  const [section] = sections;
-  if (section === undefined) return { ...head, section: EMPTY };
-  return { ...head, section };
+  const [section, ...more] = open;
+  if (section === undefined) {
+    throw new Failure("damaged", `none of its sections opens: ${closed[0] ?? "it has none"}`);
+  }
+  return { ...head, section, more, closed };
 }
-
-const EMPTY: Section = {
-  context: "",
-  paths: [],
-  tags: [],
-  units: [],
-  users: [],
-  groups: [],
-  troubles: [],
-};

@@ -4,10 +4,12 @@
  * Invariants: an object is read only when its bytes are what its name says; one damaged object never
  * stops what does not need it; nothing here removes or replaces an object.
  */
+import { hex } from "../base/bytes.ts";
 import { Failure, toFailure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { type Config, decodeConfig } from "../format/config.ts";
+import { allow, type Operation } from "../format/flags.ts";
 import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { type JobWatch, runJob } from "../seam/job.ts";
 import { type Index, type JobSpec, type Keyring, native, type Sealed } from "../seam/native.ts";
@@ -58,6 +60,14 @@ export class Repository implements AsyncDisposable {
     return getChecked(this.store, path);
   }
 
+  /** Refuses an operation that the config or any snapshot says this holdall is too old for. */
+  allow(operation: Operation, all: Readable): void {
+    allow(operation, this.config.flags, "repository");
+    for (const { id, flags } of all.snapshots) {
+      allow(operation, flags, `snapshot ${hex(id).slice(0, 8)}`);
+    }
+  }
+
   /** All snapshots, oldest first, and what could not be read of them. */
   async snapshots(): Promise<Readable> {
     const listed = await this.list("snapshot");
@@ -73,6 +83,11 @@ export class Repository implements AsyncDisposable {
       }
     });
     const snapshots = found.filter((s) => s !== null);
+    for (const { id, closed } of snapshots) {
+      if (closed.length === 0) continue;
+      const message = `snapshot ${hex(id).slice(0, 8)}: ${closed.length} section does not open, what it holds is left out: ${closed[0]}`;
+      this.runtime.emit({ event: "warning", message });
+    }
     snapshots.sort(
       (a, b) => a.time - b.time || a.sequence - b.sequence || Buffer.compare(a.id, b.id),
     );
@@ -149,6 +164,8 @@ export async function openRepository(
       readable.push(decodeConfig(keyring.open("config", bareName(path) ?? "", bytes)));
     } catch (error) {
       broken = toFailure(error);
+      // An older generation would allow what the newer one may forbid.
+      if (broken.code === "newer_format") throw broken;
     }
   }
   readable.sort((a, b) => b.generation - a.generation);
@@ -158,6 +175,7 @@ export async function openRepository(
       broken ?? new Failure("no_repository", `${store.description}: the repository has no config`)
     );
   }
+  allow("read", config.flags, "repository");
   if (broken)
     runtime.emit({ event: "warning", message: `one config is unreadable: ${broken.message}` });
   keyring.replica = config.replica;
@@ -196,7 +214,8 @@ async function unlock(store: Store, secret: Secret, runtime: Runtime): Promise<K
       });
     }
   }
-  if (refused && slots.length === 1) throw refused;
+  const telling = ["newer_format", "kdf_too_expensive"];
+  if (refused && (slots.length === 1 || telling.includes(refused.code))) throw refused;
   throw new Failure(
     "wrong_secret",
     `${store.description}: the ${secret.kind} opens none of ${slots.length} key slots`,

@@ -8,6 +8,8 @@ import { pathFields, unhex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { encodeClaim, encodeEnd } from "../format/claim.ts";
+import { NO_FLAGS } from "../format/flags.ts";
+import { RULES, type Rule } from "../format/section.ts";
 import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import type { Readable, Repository } from "../repo/repository.ts";
 import type { JobSpec } from "../seam/native.ts";
@@ -63,6 +65,7 @@ export async function backup(
     await repository.put("claim", "claim", encodeClaim(claim, writer, options.host, now));
   }
   const known = await repository.snapshots();
+  if (!options.dryRun) repository.allow("write", known);
   for (const bad of known.unreadable) {
     runtime.emit({
       event: "warning",
@@ -151,6 +154,22 @@ function jobSpec(
   };
 }
 
+/** What the options leave out, as the snapshot remembers it. */
+function rulesOf(options: BackupOptions): Rule[] {
+  const rule = (kind: number, value: string, reason: string): Rule => ({
+    kind,
+    value: Buffer.from(value),
+    reason,
+  });
+  const { exclude = [], ignoreFile, excludeCaches, oneFileSystem } = options;
+  return [
+    ...exclude.map((pattern) => rule(RULES.pattern, pattern, "excluded by pattern")),
+    ...(ignoreFile === undefined ? [] : [rule(RULES.ignoreFile, ignoreFile, "ignore files")]),
+    ...(excludeCaches ? [rule(RULES.caches, "", "folders tagged as caches")] : []),
+    ...(oneFileSystem ? [rule(RULES.otherFileSystems, "", "other file systems")] : []),
+  ];
+}
+
 function describe(
   options: BackupOptions,
   own: { claim: Buffer; writer: Buffer; now: number },
@@ -166,6 +185,7 @@ function describe(
   const engine = options.stream ? "opaque" : "files";
   return {
     id: runtime.random(16),
+    instance: "",
     host: options.host,
     time: own.now,
     writer: own.writer,
@@ -174,12 +194,29 @@ function describe(
     claim: own.claim,
     parent: parent?.id ?? null,
     tool: options.tool,
+    flags: NO_FLAGS,
+    more: [],
+    closed: [],
     section: {
       context: "",
       paths: options.stream ? [Buffer.from(`/${options.stream.name}`)] : options.paths,
       tags: options.tags ?? [],
+      rules: rulesOf(options),
       units: [
-        { id: "files", engine, root: unhex(root), hints: unhex(hints), entries, files, bytes },
+        {
+          id: "files",
+          class: "authoritative",
+          engine,
+          engineFormat: "",
+          schema: "",
+          consistency: ["live", "live"],
+          cut: [null, null, null, null],
+          root: unhex(root),
+          hints: unhex(hints),
+          entries,
+          files,
+          bytes,
+        },
       ],
       users,
       groups,

@@ -7,7 +7,7 @@ import type { Snapshot, Unit } from "../format/snapshot.ts";
 import type { Repository } from "../repo/repository.ts";
 import type { JobSpec } from "../seam/native.ts";
 
-const KINDS = ["file", "dir", "symlink", "char", "block", "fifo", "socket"] as const;
+const KINDS = ["file", "dir", "symlink", "char", "block", "fifo", "socket", "unknown"] as const;
 
 /** One entry of a snapshot, or one difference. */
 export interface Row {
@@ -42,7 +42,7 @@ function decodeRows(bytes: Buffer, onRow: OnRow): void {
   for (const [path, kind, mode, uid, gid, s, ns, size, target, mark] of unpack(bytes) as Raw[]) {
     onRow({
       path,
-      kind: KINDS[kind] ?? "file",
+      kind: KINDS[kind] ?? "unknown",
       mode,
       uid,
       gid,

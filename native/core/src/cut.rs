@@ -1,5 +1,6 @@
 //! Where a stream is cut: after a byte whose last 16 bytes, encrypted with AES-128 under the domain's
-//! secret cut key, have their low bits zero. FastCDC's normalisation; keyed Gear where asked.
+//! secret cut key, have their low bits zero. FastCDC's normalisation; Gear over a keyed table where
+//! the processor has no AES.
 //!
 //! Every kernel gives the cuts of the scalar one (tested), so the choice of kernel is never stored.
 
@@ -11,6 +12,8 @@ pub const MINIMUM: usize = AVERAGE / 4;
 pub const MAXIMUM: usize = AVERAGE * 4;
 const STRICT: u64 = (1 << 18) - 1;
 const LOOSE: u64 = (1 << 14) - 1;
+/// Bytes that a Gear hash of 64 bits speaks of.
+const GEAR_WINDOW: usize = 64;
 pub const AES: u8 = 1;
 pub const GEAR: u8 = 2;
 /// Bytes of one chunk of a paged file.
@@ -18,7 +21,7 @@ pub const PAGE: usize = 4096;
 
 pub struct Cutter {
     kind: u8,
-    seed: u64,
+    gear: Box<[u64; 256]>,
     aes: Aes128,
     #[cfg(target_arch = "x86_64")]
     wide: Option<vaes::Kernel>,
@@ -49,7 +52,7 @@ impl Cutter {
         let aes_key: [u8; 16] = key[..16].try_into().expect("16 bytes");
         Cutter {
             kind,
-            seed: u64::from_le_bytes(key[16..24].try_into().expect("8 bytes")),
+            gear: gear_table(key),
             aes: Aes128::new(&GenericArray::from(aes_key)),
             #[cfg(target_arch = "x86_64")]
             wide: vaes::Kernel::detect(&aes_key),
@@ -61,23 +64,31 @@ impl Cutter {
         if data.len() <= MINIMUM {
             return data.len();
         }
-        if self.kind == GEAR {
-            return self.gear(data);
-        }
         let end = data.len().min(MAXIMUM);
         let middle = end.min(AVERAGE);
+        if self.kind == GEAR {
+            return self.gear(data, middle, end);
+        }
         let cut = self
             .find(data, MINIMUM, middle, STRICT)
             .or_else(|| self.find(data, middle, end, LOOSE));
         cut.unwrap_or(end)
     }
 
-    fn gear(&self, data: &[u8]) -> usize {
-        use fastcdc::v2020::{FastCDC, Normalization};
-        let (min, avg, max) = (MINIMUM as u32, AVERAGE as u32, MAXIMUM as u32);
-        let cdc =
-            FastCDC::with_level_and_seed(data, min, avg, max, Normalization::Level2, self.seed);
-        cdc.into_iter().next().map_or(data.len(), |c| c.length)
+    /// The same search with the sum of 64 table words, each shifted by its distance, as the hash.
+    fn gear(&self, data: &[u8], middle: usize, end: usize) -> usize {
+        let step = |hash: u64, byte: &u8| (hash << 1).wrapping_add(self.gear[usize::from(*byte)]);
+        let mut hash = data[MINIMUM - GEAR_WINDOW..MINIMUM].iter().fold(0, step);
+        for (from, to, mask) in [(MINIMUM, middle, STRICT), (middle, end, LOOSE)] {
+            let high = mask << mask.leading_zeros();
+            for (i, byte) in data[from..to].iter().enumerate() {
+                if hash & high == 0 {
+                    return from + i;
+                }
+                hash = step(hash, byte);
+            }
+        }
+        end
     }
 
     /// The first cut position in `from..to` (a cut at p ends a chunk of p bytes).
@@ -98,6 +109,15 @@ impl Cutter {
             u64::from_le_bytes(block[..8].try_into().expect("8 bytes")) & mask == 0
         })
     }
+}
+
+/// 256 words from the cut key: a table that is secret as a whole, not a public one with a mask.
+fn gear_table(key: &[u8; 32]) -> Box<[u64; 256]> {
+    let mut words = [0u8; 2048];
+    let mut hasher = blake3::Hasher::new_derive_key("holdall v1 gear");
+    hasher.update(key).finalize_xof().fill(&mut words);
+    let word = |i: usize| u64::from_le_bytes(words[i * 8..][..8].try_into().expect("8 bytes"));
+    Box::new(std::array::from_fn(word))
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -19,6 +19,8 @@ pub enum Error {
     Missing(String),
     /// The caller asked for what cannot be.
     Invalid(String),
+    /// A later version's object or extension: right, but not for this reader.
+    Newer(String),
     Cancelled,
 }
 
@@ -38,6 +40,7 @@ impl Error {
             Error::Damaged(_) => "damaged",
             Error::Missing(_) => "missing_object",
             Error::Invalid(_) => "invalid",
+            Error::Newer(_) => "newer_format",
             Error::Cancelled => "interrupted",
         }
     }
@@ -51,9 +54,11 @@ impl fmt::Display for Error {
                 let text = text.split(" (os error").next().unwrap_or("").to_lowercase();
                 write!(f, "{}: {op}: {text}", String::from_utf8_lossy(path))
             }
-            Error::Store(m) | Error::Damaged(m) | Error::Missing(m) | Error::Invalid(m) => {
-                f.write_str(m)
-            }
+            Error::Store(m)
+            | Error::Damaged(m)
+            | Error::Missing(m)
+            | Error::Invalid(m)
+            | Error::Newer(m) => f.write_str(m),
             Error::Cancelled => f.write_str("interrupted"),
         }
     }

@@ -6,13 +6,13 @@ use crate::keyring::Epoch;
 use crate::object::HEADER;
 use crate::pack::{
     stored_size, Block, Contents, Id, PackKey, BLOCK_ROW, CHUNK_ROW, CONTENTS_COUNTER,
-    CONTENTS_FIXED, LIMIT, LOCATOR, LOCATOR_COUNTER, TAIL,
+    CONTENTS_FIXED, FILL, LOCATOR, LOCATOR_COUNTER, TAIL,
 };
 use std::cell::UnsafeCell;
 use std::sync::{Arc, Mutex};
 
 pub struct Filling {
-    /// `LIMIT` bytes. Every byte belongs to one reservation, or to whoever closes the pack.
+    /// `FILL` bytes. Every byte belongs to one reservation, or to whoever closes the pack.
     buffer: UnsafeCell<Vec<u8>>,
     inner: Mutex<Inner>,
     pub key: PackKey,
@@ -68,7 +68,7 @@ impl Filling {
         let (blocks, chunks) = (&inner.contents.blocks, &inner.contents.chunks);
         let rows = (blocks.len() + 1) * BLOCK_ROW + (chunks.len() + part.chunks.len()) * CHUNK_ROW;
         let stored = part.payload.len() + TAG;
-        if inner.used + stored + CONTENTS_FIXED + rows + TAG + TAIL > LIMIT {
+        if inner.used + stored + CONTENTS_FIXED + rows + TAG + TAIL > FILL {
             return None;
         }
         let (ordinal, offset) = (blocks.len() as u64, inner.used);

@@ -1,6 +1,7 @@
 //! All keys of an opened repository. They are born here, wrapped here, and never leave.
 
 use crate::crypto::{derive, random, same, Key, ObjectKey, TAG};
+use crate::cut;
 use crate::error::{Error, Result};
 use crate::msgpack::{Reader, Writer};
 use crate::object::{self, Header, Type, HEADER};
@@ -92,14 +93,10 @@ impl Keyring {
         body.str(label);
         body.uint(created);
         body.array(0);
-        let mut out = Header::new(Type::Slot, &salt, &key.commitment).bytes.to_vec();
-        out.extend_from_slice(&(clear.out.len() as u16).to_le_bytes());
-        out.extend_from_slice(&clear.out);
-        let aad = out.clone();
-        let tag = key.seal(0, &aad, &mut body.out);
-        out.extend_from_slice(&body.out);
-        out.extend_from_slice(&tag);
-        Ok(out)
+        let mut aad = Header::new(Type::Slot, &salt, &key.commitment).bytes.to_vec();
+        aad.extend_from_slice(&(clear.out.len() as u16).to_le_bytes());
+        aad.extend_from_slice(&clear.out);
+        Ok(object::close(&key, &aad, &aad, &body.out))
     }
 
     /// Opens a slot; `None` when the secret is not this slot's.
@@ -113,11 +110,13 @@ impl Keyring {
         if !same(&key.commitment, header.commitment()) {
             return Ok(None);
         }
-        let mut sealed = data[info.end..].to_vec();
-        let plain = key.open(0, &data[..info.end], &mut sealed)?;
-        let mut r = Reader::new(plain);
+        let plain = object::unclose(Type::Slot, &key, &data[..info.end], info.end, data)?;
+        let mut r = Reader::new(&plain);
         r.array_of(5)?;
         let (root, lineage) = (r.bin_of::<32>()?, r.bin_of::<16>()?);
+        let (_label, _created) = (r.str()?, r.uint()?);
+        r.no_extensions("slot")?;
+        r.end()?;
         let ring = Keyring {
             root,
             lineage,
@@ -184,20 +183,54 @@ impl Keyring {
             Type::Domain => {
                 r.array_of(6)?;
                 let (id, label, id_key) = (r.bin_of()?, r.str()?, r.bin_of()?);
-                let (cut_key, cutter) = (r.bin_of()?, r.uint()? as u8);
-                self.domains.push(Arc::new(domain(id, label, &id_key, cut_key, cutter)));
+                let (cut_key, cutter) = (r.bin_of()?, r.uint()?);
+                if cutter != u64::from(cut::AES) && cutter != u64::from(cut::GEAR) {
+                    return Err(Error::Newer(format!("domain is cut by unknown cutter {cutter}")));
+                }
+                self.take_domain(domain(id, label, &id_key, cut_key, cutter as u8))?;
             }
             Type::Epoch => {
                 r.array_of(4)?;
-                self.epochs.push(Epoch { id: r.bin_of()?, domain: r.bin_of()?, key: r.bin_of()? });
+                self.take_epoch(Epoch { id: r.bin_of()?, domain: r.bin_of()?, key: r.bin_of()? })?;
             }
             _ => {
                 r.array_of(3)?;
-                self.roles.push((r.uint()? as u8, r.bin_of()?));
+                let role = u8::try_from(r.uint()?);
+                let role = role.map_err(|_| Error::Newer("role of an unknown number".into()))?;
+                self.take_role(role, r.bin_of()?)?;
             }
         }
-        r.array_of(0)?;
+        r.no_extensions(kind.name())?;
         r.end()
+    }
+
+    // Taking a key a second time changes nothing; another key under the same id is refused.
+
+    fn take_domain(&mut self, new: Domain) -> Result<()> {
+        match self.domains.iter().find(|d| d.id == new.id) {
+            None => self.domains.push(Arc::new(new)),
+            Some(d) if d.ids == new.ids && d.cut_key == new.cut_key => {}
+            Some(_) => return Err(twice("domain")),
+        }
+        Ok(())
+    }
+
+    fn take_epoch(&mut self, new: Epoch) -> Result<()> {
+        match self.epochs.iter().find(|e| e.id == new.id) {
+            None => self.epochs.push(new),
+            Some(e) if e.key == new.key && e.domain == new.domain => {}
+            Some(_) => return Err(twice("epoch")),
+        }
+        Ok(())
+    }
+
+    fn take_role(&mut self, role: u8, key: Key) -> Result<()> {
+        match self.roles.iter().find(|(r, _)| *r == role) {
+            None => self.roles.push((role, key)),
+            Some((_, k)) if *k == key => {}
+            Some(_) => return Err(twice("role")),
+        }
+        Ok(())
     }
 
     /// The key that seals objects of this type, and what their sealing is bound to.
@@ -225,15 +258,28 @@ impl Keyring {
     }
 
     pub fn open(&self, kind: Type, upload: &[u8; 16], data: &[u8]) -> Result<Vec<u8>> {
+        let not_here =
+            || Error::Damaged(format!("{} is sealed under a key that is not here", kind.name()));
+        if kind == Type::Section {
+            for e in &self.epochs {
+                let (key, lineage, binding) = (&e.key, &self.lineage, &self.replica);
+                if let Some(plain) = object::open(kind, key, lineage, binding, upload, data)? {
+                    return Ok(plain);
+                }
+            }
+            return Err(not_here());
+        }
         let (key, binding) = self.source(kind)?;
-        object::open(kind, key, &self.lineage, binding, upload, data)?.ok_or_else(|| {
-            Error::Damaged(format!("{} is sealed under a key that is not here", kind.name()))
-        })
+        object::open(kind, key, &self.lineage, binding, upload, data)?.ok_or_else(not_here)
     }
 
     pub fn domain(&self) -> Result<Arc<Domain>> {
         self.domains.first().cloned().ok_or_else(|| Error::Missing("no domain key".into()))
     }
+}
+
+fn twice(what: &str) -> Error {
+    Error::Damaged(format!("two keys of this {what} differ"))
 }
 
 fn domain(id: [u8; 16], label: &str, id_key: &Key, cut_key: Key, cutter: u8) -> Domain {
@@ -254,15 +300,19 @@ pub fn slot_info(data: &[u8]) -> Result<SlotInfo> {
     let short = || Error::Damaged("slot is cut short".into());
     let length = data.get(HEADER..HEADER + 2).ok_or_else(short)?;
     let end = HEADER + 2 + usize::from(u16::from_le_bytes(length.try_into().expect("2 bytes")));
-    if data.len() < end + TAG {
+    if data.len() < end + 4 + TAG {
         return Err(short());
     }
     let mut r = Reader::new(&data[HEADER + 2..end]);
     r.array_of(6)?;
-    let (kind, fingerprint) = (r.uint()? as u8, r.bin_of()?);
+    let (kind, fingerprint) = (r.uint()?, r.bin_of()?);
     let cost = (r.u32()?, r.u32()?, r.u32()?);
-    r.array_of(0)?;
+    r.no_extensions("slot")?;
     r.end()?;
+    let kind = u8::try_from(kind).map_err(|_| Error::Newer(format!("slot of kind {kind}")))?;
+    if kind != Secret::Passphrase as u8 && cost != (0, 0, 0) {
+        return Err(Error::Damaged("slot of a 256-bit secret asks for a key derivation".into()));
+    }
     Ok(SlotInfo { kind, fingerprint, cost, end })
 }
 

@@ -172,6 +172,10 @@ pub fn check(
                 stack.push((full, id));
                 continue;
             }
+            if let Content::Refused(why) = &entry.content {
+                broken(full, why.clone());
+                continue;
+            }
             match file(reader, &entry, damaged) {
                 Ok(n) => chunks += n,
                 Err(e) => broken(full, e.to_string()),

@@ -67,6 +67,9 @@ impl Writer {
     }
 }
 
+/// Id, whether a reader that does not know it must refuse, and its bytes.
+pub type Extension = (u64, bool, Vec<u8>);
+
 pub struct Reader<'a> {
     data: &'a [u8],
     pub at: usize,
@@ -199,6 +202,47 @@ impl<'a> Reader<'a> {
         let found = self.peek() == 0xc0;
         self.at += usize::from(found);
         found
+    }
+
+    /// Takes one value of any kind, still in its only form.
+    pub fn skip(&mut self) -> Result<()> {
+        let mut left = 1usize;
+        while left > 0 {
+            left -= 1;
+            match self.peek() {
+                0x90..=0x9f | 0xdc | 0xdd => left += self.array()?,
+                0xa0..=0xbf | 0xd9..=0xdb => drop(self.str()?),
+                0xc4..=0xc6 => drop(self.bin()?),
+                0xc0 => self.at += 1,
+                0xe0..=0xff | 0xd0..=0xd3 => drop(self.int()?),
+                _ => drop(self.uint()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// The extension list that ends a record: ids in ascending order, each once.
+    pub fn extensions(&mut self) -> Result<Vec<Extension>> {
+        let mut out: Vec<Extension> = Vec::new();
+        for _ in 0..self.array()? {
+            self.array_of(3)?;
+            let (id, critical) = (self.uint()?, self.uint()?);
+            if critical > 1 || out.last().is_some_and(|e| e.0 >= id) {
+                return self.fail("extensions out of order, or neither critical nor not");
+            }
+            out.push((id, critical == 1, self.bin()?.to_vec()));
+        }
+        Ok(out)
+    }
+
+    /// An extension list of which nothing is known: what is critical is refused by its id.
+    pub fn no_extensions(&mut self, what: &str) -> Result<()> {
+        match self.extensions()?.iter().find(|e| e.1) {
+            Some((id, ..)) => Err(Error::Newer(format!(
+                "{what} needs extension {id}, which this holdall does not know"
+            ))),
+            None => Ok(()),
+        }
     }
 
     pub fn end(&self) -> Result<()> {

@@ -94,7 +94,7 @@ impl Header {
             return Err(Error::Damaged(format!("not a {name}: no holdall header")));
         }
         if data[7] != VERSION {
-            return Err(Error::Invalid(format!(
+            return Err(Error::Newer(format!(
                 "{name} has format version {}; this holdall reads 1",
                 data[7]
             )));
@@ -106,7 +106,7 @@ impl Header {
             )));
         }
         if data[9] != SUITE || data[10..16] != [0; 6] {
-            return Err(Error::Invalid(format!(
+            return Err(Error::Newer(format!(
                 "{name} uses a suite or flag this holdall does not know"
             )));
         }
@@ -151,17 +151,41 @@ pub fn seal(
 ) -> Vec<u8> {
     let salt = random::<32>();
     let key = object_key(kind, source, lineage, &salt);
-    let header = Header::new(kind, &salt, &key.commitment);
-    let stored = padme(HEADER + 4 + content.len() + TAG);
+    let header = Header::new(kind, &salt, &key.commitment).bytes;
+    close(&key, &header, &[&header[..], binding, upload].concat(), content)
+}
+
+/// `clear || seal(u32 length || content || zeros)`, the whole as long as Padme says.
+pub fn close(key: &ObjectKey, clear: &[u8], aad: &[u8], content: &[u8]) -> Vec<u8> {
+    let stored = padme(clear.len() + 4 + content.len() + TAG);
     let mut out = Vec::with_capacity(stored);
-    out.extend_from_slice(&header.bytes);
+    out.extend_from_slice(clear);
     out.extend_from_slice(&(content.len() as u32).to_le_bytes());
     out.extend_from_slice(content);
     out.resize(stored - TAG, 0);
-    let aad = [&header.bytes[..], binding, upload].concat();
-    let tag = key.seal(0, &aad, &mut out[HEADER..]);
+    let tag = key.seal(0, aad, &mut out[clear.len()..]);
     out.extend_from_slice(&tag);
     out
+}
+
+/// Undoes `close` on a stored object whose first `clear` bytes are not sealed.
+pub fn unclose(
+    kind: Type,
+    key: &ObjectKey,
+    aad: &[u8],
+    clear: usize,
+    data: &[u8],
+) -> Result<Vec<u8>> {
+    let mut sealed = data[clear..].to_vec();
+    let plain = key.open(0, aad, &mut sealed)?;
+    let length = u32::from_le_bytes(plain[..4].try_into().expect("4 bytes")) as usize;
+    if length > plain.len() - 4 || plain[4 + length..].iter().any(|b| *b != 0) {
+        return Err(Error::Damaged(format!("{} with a wrong inner length", kind.name())));
+    }
+    if data.len() != padme(clear + 4 + length + TAG) {
+        return Err(Error::Damaged(format!("{} is not padded as it must be", kind.name())));
+    }
+    Ok(plain[4..4 + length].to_vec())
 }
 
 /// Opens a record under one source key. `None`: the commitment is of another key.
@@ -182,16 +206,7 @@ pub fn open(
         return Ok(None);
     }
     let aad = [&header.bytes[..], binding, upload].concat();
-    let mut sealed = data[HEADER..].to_vec();
-    let plain = key.open(0, &aad, &mut sealed)?;
-    let length = u32::from_le_bytes(plain[..4].try_into().expect("4 bytes")) as usize;
-    if length > plain.len() - 4 || plain[4 + length..].iter().any(|b| *b != 0) {
-        return Err(Error::Damaged(format!("{} with a wrong inner length", kind.name())));
-    }
-    if data.len() != padme(HEADER + 4 + length + TAG) {
-        return Err(Error::Damaged(format!("{} is not padded as it must be", kind.name())));
-    }
-    Ok(Some(plain[4..4 + length].to_vec()))
+    unclose(kind, &key, &aad, HEADER, data).map(Some)
 }
 
 /// `hex(BLAKE3(stored bytes))-hex(upload id)`: scrubbable without a key, never used twice.

@@ -33,6 +33,9 @@ fn write(fd: RawFd, mut data: &[u8]) -> Result<()> {
 
 /// Writes a file's bytes, holes as zeros.
 pub fn cat(reader: &Reader, entry: &Entry, fd: RawFd) -> Result<()> {
+    if let Content::Refused(why) = &entry.content {
+        return Err(Error::Newer(why.clone()));
+    }
     let ids = reader.chunk_ids(&entry.content)?;
     let lengths = ids
         .iter()
@@ -101,14 +104,17 @@ fn member(
     first: Option<Vec<u8>>,
     fd: RawFd,
 ) -> Result<()> {
+    if e.kind == page::SOCKET {
+        return Ok(());
+    }
+    if let Content::Refused(why) = &e.content {
+        return Err(Error::Newer(why.clone()));
+    }
     let (flag, link) = match (&first, &e.content) {
         (Some(first), _) => (b'1', first.clone()),
         (_, Content::Target(text)) => (b'2', text.clone()),
         _ => ([b'0', b'5', b'2', b'3', b'4', b'6', b'6'][e.kind as usize], vec![]),
     };
-    if e.kind == page::SOCKET {
-        return Ok(());
-    }
     let size = if flag == b'0' { e.size } else { 0 };
     let mut pax = Vec::new();
     record(&mut pax, "path", path);

@@ -8,7 +8,10 @@ use crate::error::{Error, Result};
 use crate::keyring::{Epoch, Keyring};
 use crate::object::{object_key, Header, Type, HEADER};
 
-pub const LIMIT: usize = 16 << 20;
+/// Most bytes of a pack that a reader takes.
+pub const LIMIT: usize = 128 << 20;
+/// Bytes that this writer fills a pack to.
+pub const FILL: usize = 16 << 20;
 pub const LOCATOR: usize = 16 + TAG;
 pub const TAIL: usize = LOCATOR + HEADER;
 pub const CONTENTS_COUNTER: u64 = 1 << 32;
@@ -54,13 +57,14 @@ pub struct PackKey {
     pub key: ObjectKey,
     pub header: Header,
     lineage: [u8; 16],
+    domain: [u8; 16],
 }
 
 impl PackKey {
     pub fn new(epoch: &Epoch, lineage: &[u8; 16], salt: &[u8; 32]) -> PackKey {
         let key = object_key(Type::Pack, &epoch.key, lineage, salt);
         let header = Header::new(Type::Pack, salt, &key.commitment);
-        PackKey { key, header, lineage: *lineage }
+        PackKey { key, header, lineage: *lineage, domain: epoch.domain }
     }
 
     /// Finds the epoch whose commitment the header carries.
@@ -103,7 +107,7 @@ pub struct Contents {
 impl Contents {
     pub fn encode(&self) -> Vec<u8> {
         let size =
-            CONTENTS_FIXED + self.blocks.len() * BLOCK_ROW + self.chunks.len() * CHUNK_ROW + 4;
+            CONTENTS_FIXED + self.blocks.len() * BLOCK_ROW + self.chunks.len() * CHUNK_ROW;
         let mut out = Vec::with_capacity(size);
         out.extend_from_slice(&[self.class, 0, 0, 0]);
         out.extend_from_slice(&self.claim);
@@ -131,6 +135,9 @@ impl Contents {
         if word(44) != 0 || data.len() < size || data[size..].iter().any(|b| *b != 0) {
             return Err(bad());
         }
+        if data[0] > 1 {
+            return Err(Error::Newer(format!("pack is of unknown class {}", data[0])));
+        }
         let lengths = rows + chunks * 32;
         let out = Contents {
             class: data[0],
@@ -151,7 +158,9 @@ impl Contents {
         let mut at = 0usize;
         for b in &out.blocks {
             let part = out.chunks.get(at..at + b.chunks as usize).ok_or_else(bad)?;
-            if part.iter().map(|(_, n)| u64::from(*n)).sum::<u64>() != u64::from(b.plain) {
+            let sum = part.iter().map(|(_, n)| u64::from(*n)).sum::<u64>();
+            let classed = (b.kind == 0) == (out.class == 0);
+            if sum != u64::from(b.plain) || part.iter().any(|(_, n)| *n == 0) || !classed {
                 return Err(bad());
             }
             at += part.len();
@@ -207,5 +216,21 @@ pub fn open_contents(ring: &Keyring, data: &[u8]) -> Result<(PackKey, Contents)>
     }
     let mut sealed = data[start..at].to_vec();
     let contents = Contents::decode(key.open(CONTENTS_COUNTER, start, &mut sealed)?)?;
+    let rows = contents.blocks.len() * BLOCK_ROW + contents.chunks.len() * CHUNK_ROW;
+    let size = stored_size(start + CONTENTS_FIXED + rows + TAG + TAIL);
+    if size != data.len() || contents.domain != key.domain {
+        return Err(Error::Damaged("pack of another size or domain than its contents say".into()));
+    }
+    // Blocks lie one after the other from the header to the contents: no byte is outside a seal.
+    let mut next = HEADER;
+    for b in &contents.blocks {
+        if b.offset as usize != next {
+            return Err(Error::Damaged("pack has a gap or an overlap between its blocks".into()));
+        }
+        next += b.stored as usize;
+    }
+    if next != start {
+        return Err(Error::Damaged("pack has a gap before its contents".into()));
+    }
     Ok((key, contents))
 }

@@ -1,7 +1,7 @@
 //! Manifest pages: the entries of a folder, and the hints that lie beside them.
 
 use crate::error::{Error, Result};
-use crate::msgpack::{Reader, Writer};
+use crate::msgpack::{Extension, Reader, Writer};
 use crate::pack::Id;
 
 pub const LEAF: u64 = 1;
@@ -22,9 +22,17 @@ pub const CHAR: u8 = 3;
 pub const BLOCK: u8 = 4;
 pub const FIFO: u8 = 5;
 pub const SOCKET: u8 = 6;
+/// The kind that an entry this reader must refuse is given; never stored.
+pub const REFUSED: u8 = 255;
+
+/// Entry kinds end here; what lies above `SOCKET` is for later versions.
+pub const KINDS_MOST: u64 = 127;
 
 pub const EXT_EXTENTS: u64 = 1;
 pub const EXT_FLAGS: u64 = 2;
+pub const EXT_BIRTH: u64 = 3;
+pub const EXT_PROJECT: u64 = 4;
+pub const EXT_LARGE: u64 = 5;
 pub const EXT_PARTIAL: u64 = 6;
 
 #[derive(Clone, Copy, Default, PartialEq, Debug)]
@@ -62,6 +70,8 @@ pub enum Content {
     Dir(Id, Summary),
     Target(Vec<u8>),
     Device(u32, u32),
+    /// An entry of a later version, with the reason why this reader leaves it out.
+    Refused(String),
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -76,7 +86,7 @@ pub struct Entry {
     pub content: Content,
     pub link: Option<u64>,
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    pub ext: Vec<(u64, bool, Vec<u8>)>,
+    pub ext: Vec<Extension>,
 }
 
 impl Entry {
@@ -104,7 +114,7 @@ impl Entry {
         w.uint(u64::from(self.mtime.1));
         w.uint(self.size);
         match &self.content {
-            Content::None => w.nil(),
+            Content::None | Content::Refused(_) => w.nil(),
             Content::Ids(ids) | Content::Target(ids) => w.bin(ids),
             Content::List(level, ids) => {
                 w.array(2);
@@ -132,8 +142,10 @@ impl Entry {
             w.bin(name);
             w.bin(value);
         }
-        w.array(self.ext.len());
-        for (id, critical, bytes) in &self.ext {
+        let mut ext: Vec<_> = self.ext.iter().collect();
+        ext.sort_unstable_by_key(|e| e.0);
+        w.array(ext.len());
+        for (id, critical, bytes) in ext {
             w.array(3);
             w.uint(*id);
             w.uint(u64::from(*critical));
@@ -159,27 +171,26 @@ impl Entry {
         let (mode, uid, gid) = (r.u32()?, r.u32()?, r.u32()?);
         let mtime = (r.int()?, r.u32()?);
         let size = r.uint()?;
-        if kind > 6 || mode > 0o7777 || mtime.1 > 999_999_999 {
-            return Err(Error::Damaged("entry of unknown kind, mode or time".into()));
+        if kind > KINDS_MOST || mode > 0o7777 || mtime.1 > 999_999_999 {
+            return Err(Error::Damaged("entry of impossible kind, mode or time".into()));
         }
-        let kind = kind as u8;
-        let content = decode_content(r, kind)?;
+        let mut kind = kind as u8;
+        let mut content = decode_content(r, kind)?;
         let link = if r.nil() { None } else { Some(r.uint()?) };
-        let mut xattrs = Vec::new();
+        let mut xattrs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         for _ in 0..r.array()? {
             r.array_of(2)?;
             xattrs.push((r.bin()?.to_vec(), r.bin()?.to_vec()));
         }
-        let mut ext = Vec::new();
-        for _ in 0..r.array()? {
-            r.array_of(3)?;
-            let (id, critical) = (r.uint()?, r.uint()? == 1);
-            if critical && ![EXT_EXTENTS, EXT_PARTIAL].contains(&id) {
-                return Err(Error::Invalid(format!(
-                    "entry needs extension {id}, which this holdall does not know"
-                )));
-            }
-            ext.push((id, critical, r.bin()?.to_vec()));
+        ordered(xattrs.iter().map(|x| &x.0[..]))?;
+        let ext = r.extensions()?;
+        let unknown = |e: &&Extension| e.1 && ![EXT_EXTENTS, EXT_PARTIAL].contains(&e.0);
+        if let Some((id, ..)) = ext.iter().find(unknown) {
+            content = Content::Refused(format!(
+                "left out: it needs extension {id}, which this holdall does not know"
+            ));
+            // Never taken for the entry it was: neither restored nor reused as a parent.
+            kind = REFUSED;
         }
         Ok(Entry { name, kind, mode, uid, gid, mtime, size, content, link, xattrs, ext })
     }
@@ -207,6 +218,10 @@ fn decode_content(r: &mut Reader, kind: u8) -> Result<Content> {
                 return Err(Error::Damaged("chunk list of impossible depth".into()));
             }
             Ok(Content::List(level, ids(r.bin()?)?))
+        }
+        _ if kind > SOCKET => {
+            r.skip()?;
+            Ok(Content::Refused(format!("left out: kind {kind} is unknown to this holdall")))
         }
         _ if r.nil() => Ok(Content::None),
         FILE => Ok(Content::Ids(ids(r.bin()?)?)),
@@ -289,9 +304,9 @@ impl Page {
             }
             HINT_LEAF => hint_leaf(&mut r)?,
             HINT_NODE => Page::HintNode(ids(r.bin()?)?),
-            n => return Err(Error::Invalid(format!("page of unknown kind {n}"))),
+            n => return Err(Error::Newer(format!("page of unknown kind {n}"))),
         };
-        r.array_of(0)?;
+        r.no_extensions("page")?;
         r.end()?;
         Ok(page)
     }
@@ -321,7 +336,7 @@ fn ordered<'a>(names: impl Iterator<Item = &'a [u8]>) -> Result<()> {
     let mut last: Option<&[u8]> = None;
     for name in names {
         if last.is_some_and(|l| l >= name) {
-            return Err(Error::Damaged("page entries are not in order".into()));
+            return Err(Error::Damaged("names are not in order, each once".into()));
         }
         last = Some(name);
     }

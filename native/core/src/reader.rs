@@ -155,7 +155,11 @@ impl Reader {
                 for _ in 0..*level {
                     let mut below = Vec::new();
                     for id in &ids {
-                        below.extend(split(&self.chunk(LIST, id)?));
+                        let list = self.chunk(LIST, id)?;
+                        if list.len() % 32 != 0 {
+                            return Err(Error::Damaged("list of ids of a wrong length".into()));
+                        }
+                        below.extend(split(&list));
                     }
                     ids = below;
                 }

@@ -191,6 +191,9 @@ impl Restore {
         stack: &mut Vec<(Arc<Dir>, Id, bool)>,
     ) -> Result<()> {
         self.count(&entry);
+        if let Content::Refused(why) = entry.content {
+            return Err(Error::Newer(why));
+        }
         if let Content::Dir(id, _) = entry.content {
             let partial = entry.ext(EXT_PARTIAL).is_some();
             let made = if self.spec.dry { false } else { target::make_folder(fd, &entry.name)? };

@@ -232,6 +232,7 @@ impl Scan<'_> {
 /// Size, times and inode as the last scan saw them: then nothing of the entry has changed.
 fn unchanged(e: &Entry, h: &Hint, stat: &Stat) -> bool {
     h.inode != 0
+        && e.kind != page::REFUSED
         && h.inode == stat.inode
         && h.ctime == stat.ctime
         && e.mtime == stat.mtime

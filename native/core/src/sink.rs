@@ -7,7 +7,7 @@ use crate::filling::{Filling, Part, Place};
 use crate::index::{encode, Indexed, PackRow};
 use crate::keyring::Keyring;
 use crate::object::{object_name, Type};
-use crate::pack::LIMIT;
+use crate::pack::FILL;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -87,7 +87,7 @@ impl Sink {
             }
             if flow.made < self.slots {
                 flow.made += 1;
-                return Ok(vec![0; LIMIT]);
+                return Ok(vec![0; FILL]);
             }
             flow = self.moved.wait_timeout(flow, Duration::from_millis(200)).expect("no panic").0;
         }
@@ -179,7 +179,7 @@ impl Sink {
             Ok(()) => flow.durable.extend(indexed),
             Err(e) => flow.failure = Some(flow.failure.take().unwrap_or(e)),
         }
-        if buffer.len() == LIMIT {
+        if buffer.len() == FILL {
             flow.free.push(buffer);
         }
         self.moved.notify_all();
