@@ -40,7 +40,10 @@ export interface Moment {
 function readRecord(path: string): string[] {
   const bytes = readFileSync(path);
   const length = Number(bytes.readBigUInt64LE(8));
-  const lines = bytes.toString("utf8", 16, 16 + length).trimEnd().split("\n");
+  const lines = bytes
+    .toString("utf8", 16, 16 + length)
+    .split("\n")
+    .slice(0, -1);
   if (lines.length !== Number(bytes.readBigUInt64LE(0))) throw new Error("the record is too small");
   return lines;
 }
@@ -65,7 +68,7 @@ export function underShim(
   // Preloaded into the command only, not into what runs it.
   const load = ["env", ...Object.entries({ ...own, LD_PRELOAD: shim }).map((e) => e.join("="))];
   const [first = "", ...rest] = [...prefix, ...load, process.execPath, MAIN, ...args];
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const child = spawn(first, rest, { env, stdio: ["ignore", "pipe", "pipe"] });
     let out = "";
     let err = "";
@@ -75,9 +78,11 @@ export function underShim(
     child.stderr.on("data", (bytes: Buffer) => {
       err += bytes.toString("utf8");
     });
-    child.on("close", (status, signal) =>
-      resolve({ status, killed: signal === "SIGKILL", out, err, calls: readRecord(record) }),
-    );
+    child.on("error", reject);
+    child.on("close", (status, signal) => {
+      const calls = readRecord(record);
+      resolve({ status, killed: signal === "SIGKILL", out, err, calls });
+    });
   });
 }
 
@@ -87,7 +92,7 @@ const HANDLES =
   "sync_file_range,ftruncate,fallocate,fchmod,fchown,fsetxattr,fremovexattr";
 const PATHS =
   "link,linkat,symlink,symlinkat,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat," +
-  "mknod,mknodat,truncate,chmod,fchmodat,fchmodat2,chown,lchown,fchownat,utime,utimes,utimensat," +
+  "mknod,mknodat,truncate,chmod,fchmodat,?fchmodat2,chown,lchown,fchownat,utime,utimes,utimensat," +
   "setxattr,lsetxattr,removexattr,lremovexattr,io_uring_setup,sync,fsopen,mount";
 
 export const STRACE = ["strace", "-f", "-yy", "-e", `trace=${OPENS},${HANDLES},${PATHS},ioctl`];
