@@ -17,7 +17,8 @@ import type { DurableToken, Listed, Range, Store } from "./store.ts";
 /** Temporary names begin with a dot, which no object's name does. */
 const TEMPORARY = ".tmp-";
 
-export function openFolderStore(root: string, files: Files = systemFiles): Store {
+export function openFolderStore(root: string, given: Files = systemFiles): Store {
+  const files = { ...given, syncFolder: lastingSync(given) };
   const folders = durableFolders(files, root);
   return {
     description: root,
@@ -36,6 +37,18 @@ export function openFolderStore(root: string, files: Files = systemFiles): Store
   };
 }
 
+/**
+ * A sync of a folder that failed may have dropped the names of every put under way in it, and the
+ * next sync would know nothing of it: no later one of this folder is believed.
+ */
+function lastingSync(files: Files): Files["syncFolder"] {
+  const failed = new Map<string, unknown>();
+  return async (path) => {
+    await files.syncFolder(path).catch((error: unknown) => failed.set(path, error));
+    if (failed.has(path)) throw failed.get(path);
+  };
+}
+
 interface Folder {
   readonly files: Files;
   readonly root: string;
@@ -47,24 +60,36 @@ interface Folder {
  * Makes a folder and all above it durable, once for this store. A folder that is there already may
  * have been made a moment ago by another writer that has not synced its parent yet.
  */
-function durableFolders(files: Files, root: string): (folder: string) => Promise<void> {
+function durableFolders(files: Files, root: string): Folder["folders"] {
   const known = new Map<string, Promise<void>>();
   const make = async (folder: string): Promise<void> => {
     if (folder !== root) await durable(dirname(folder));
     const made = await files.makeFolder(folder);
-    // The parent of the root is not ours to open, unless the root was made in it.
-    if (made || folder !== root) await files.syncFolder(dirname(folder));
+    try {
+      await files.syncFolder(dirname(folder));
+    } catch (error) {
+      // What holds the root need not be ours to open, if the root was there before.
+      const foreign =
+        (error as NodeJS.ErrnoException).code === "EACCES" && folder === root && !made;
+      if (!foreign) throw notDurable(error, folder);
+    }
   };
   const durable = (folder: string): Promise<void> => {
     const before = known.get(folder);
     if (before !== undefined) return before;
     const now = make(folder);
     known.set(folder, now);
-    // What failed is tried again by the next put, never believed.
-    now.catch(() => known.delete(folder));
+    // A folder that could not be made is tried again by the next put; a failed sync stays failed.
+    now.catch((error: unknown) => error instanceof Failure || known.delete(folder));
     return now;
   };
   return durable;
+}
+
+/** The failure of a sync, and of all that follows it: repeating would only hide it. */
+function notDurable(error: unknown, name: string): Failure {
+  const failure = fileFailure(error, name);
+  return failure.code === "store_io" ? new Failure("not_durable", failure.message, error) : failure;
 }
 
 async function put(
@@ -100,12 +125,8 @@ async function put(
   } catch (error) {
     if (made) await files.unlink(temporary).catch(() => undefined);
     if (signal?.aborted) throw new Failure("interrupted", "interrupted", error);
-    const failure = fileFailure(error, name);
-    // Repeated, the put would find its own name and take it for durable.
-    if (committing && failure.code === "store_io") {
-      throw new Failure("not_durable", failure.message, error);
-    }
-    throw failure;
+    // Repeated, the put could find its own name and take it for durable.
+    throw committing ? notDurable(error, name) : fileFailure(error, name);
   }
 }
 
