@@ -20,6 +20,7 @@ const TABLE = {
   object_exists: [1, ""],
   object_missing: [13, "run: holdall check"],
   store_io: [1, "check the store; the command can be repeated safely"],
+  not_durable: [1, "check the disk; nothing that was saved before is affected"],
   command_failed: [1, "no snapshot was made"],
   interrupted: [130, "run the command again to continue"],
   internal: [1, "please report this"],

@@ -42,13 +42,13 @@ export class Repository implements AsyncDisposable {
     await this.store[Symbol.asyncDispose]();
   }
 
-  /** Seals and stores a record; resolves when it is durable. */
-  async put(folder: Kind, type: string, content: Buffer): Promise<DurableToken> {
-    return this.putSealed(folder, this.keyring.seal(type, content));
+  /** Seals and stores a record, under a claim if there is one; resolves when it is durable. */
+  async put(kind: Kind, type: string, content: Buffer, claim?: Buffer): Promise<DurableToken> {
+    return this.putSealed(kind, this.keyring.seal(type, content), claim);
   }
 
-  putSealed(kind: Kind, sealed: Sealed): Promise<DurableToken> {
-    return this.store.put(objectPath(kind, sealed.name), sealed.bytes, this.runtime.signal);
+  putSealed(kind: Kind, { name, bytes }: Sealed, claim?: Buffer): Promise<DurableToken> {
+    return this.store.put(objectPath(kind, name), bytes, this.runtime.signal, claim && hex(claim));
   }
 
   list(kind: Kind): Promise<Listed[]> {
@@ -126,7 +126,7 @@ export class Repository implements AsyncDisposable {
     const full = folder === null ? spec : { ...spec, folder: Buffer.from(folder) };
     const store = {
       put: (kind: "pack" | "index", name: string, bytes: Buffer) =>
-        this.store.put(objectPath(kind, name), bytes, this.runtime.signal),
+        this.putSealed(kind, { name, bytes }, spec.claim),
       fetch: (pack: string, offset: number, length: number) =>
         this.store.get(objectPath("pack", pack), { offset, length }, this.runtime.signal),
     };
@@ -158,14 +158,17 @@ export async function openRepository(
   const configs = await listAll(store, "config");
   const readable: Config[] = [];
   let broken: Failure | undefined;
+  // What a killed init left is whole, but sealed under a root that nobody has: it means nothing.
+  const stray = (failure: Failure) => failure.code === "missing_object";
   for (const { name: path } of configs) {
     try {
       const bytes = await getChecked(store, path);
       readable.push(decodeConfig(keyring.open("config", bareName(path) ?? "", bytes)));
     } catch (error) {
-      broken = toFailure(error);
+      const failure = toFailure(error);
       // An older generation would allow what the newer one may forbid.
-      if (broken.code === "newer_format") throw broken;
+      if (failure.code === "newer_format") throw failure;
+      if (!stray(failure)) broken = failure;
     }
   }
   readable.sort((a, b) => b.generation - a.generation);
@@ -183,10 +186,10 @@ export async function openRepository(
     try {
       keyring.load(bareName(path) ?? "", await getChecked(store, path));
     } catch (error) {
-      runtime.emit({
-        event: "warning",
-        message: `key ${path} is unreadable: ${toFailure(error).message}`,
-      });
+      const failure = toFailure(error);
+      if (stray(failure)) return;
+      const message = `key ${path} is unreadable: ${failure.message}`;
+      runtime.emit({ event: "warning", message });
     }
   });
   return new Repository(store, keyring, config, runtime);

@@ -2,8 +2,10 @@
  * A store in a local folder.
  *
  * Commit discipline: a temporary name in the same folder, opened exclusively -> write -> fsync ->
- * close -> link without replacing -> fsync of the folder, and of the parent of any folder made.
- * A failed fsync is final for that file. A crash leaves at most a temporary name, never a torn object.
+ * close -> link without replacing -> fsync of the folder; and before a put returns, the folder itself
+ * and all above it are durable, whoever made them. A failed fsync is final: nothing repeats it.
+ * A crash leaves at most a temporary name, never a torn object. The temporary name carries the
+ * claim it was written under, so that a sweep can tell whose it was; nothing else removes it.
  */
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
@@ -15,11 +17,14 @@ import type { DurableToken, Listed, Range, Store } from "./store.ts";
 /** Temporary names begin with a dot, which no object's name does. */
 const TEMPORARY = ".tmp-";
 
-export function openFolderStore(root: string, files: Files = systemFiles): Store {
+export function openFolderStore(root: string, given: Files = systemFiles): Store {
+  const files = { ...given, syncFolder: lastingSync(given) };
+  const folders = durableFolders(files, root);
   return {
     description: root,
     folder: root,
-    put: (name, bytes, signal) => put(files, root, name, bytes, signal),
+    put: (name, bytes, signal, claim = "") =>
+      put({ files, folders, root }, name, bytes, claim, signal),
     get: (name, range) => get(files, root, name, range),
     list: (prefix) => list(files, root, prefix),
     async remove(name) {
@@ -32,34 +37,96 @@ export function openFolderStore(root: string, files: Files = systemFiles): Store
   };
 }
 
+/**
+ * A sync of a folder that failed may have dropped the names of every put under way in it, and the
+ * next sync would know nothing of it: no later one of this folder is believed.
+ */
+function lastingSync(files: Files): Files["syncFolder"] {
+  const failed = new Map<string, unknown>();
+  return async (path) => {
+    await files.syncFolder(path).catch((error: unknown) => failed.set(path, error));
+    if (failed.has(path)) throw failed.get(path);
+  };
+}
+
+interface Folder {
+  readonly files: Files;
+  readonly root: string;
+  /** Resolves when this folder and all above it are durable. */
+  readonly folders: (folder: string) => Promise<void>;
+}
+
+/**
+ * Makes a folder and all above it durable, once for this store. A folder that is there already may
+ * have been made a moment ago by another writer that has not synced its parent yet.
+ */
+function durableFolders(files: Files, root: string): Folder["folders"] {
+  const known = new Map<string, Promise<void>>();
+  const make = async (folder: string): Promise<void> => {
+    if (folder !== root) await durable(dirname(folder));
+    const made = await files.makeFolder(folder);
+    try {
+      await files.syncFolder(dirname(folder));
+    } catch (error) {
+      // What holds the root need not be ours to open, if the root was there before.
+      const foreign =
+        (error as NodeJS.ErrnoException).code === "EACCES" && folder === root && !made;
+      if (!foreign) throw notDurable(error, folder);
+    }
+  };
+  const durable = (folder: string): Promise<void> => {
+    const before = known.get(folder);
+    if (before !== undefined) return before;
+    const now = make(folder);
+    known.set(folder, now);
+    // A folder that could not be made is tried again by the next put; a failed sync stays failed.
+    now.catch((error: unknown) => error instanceof Failure || known.delete(folder));
+    return now;
+  };
+  return durable;
+}
+
+/** The failure of a sync, and of all that follows it: repeating would only hide it. */
+function notDurable(error: unknown, name: string): Failure {
+  const failure = fileFailure(error, name);
+  return failure.code === "store_io" ? new Failure("not_durable", failure.message, error) : failure;
+}
+
 async function put(
-  files: Files,
-  root: string,
+  { files, folders, root }: Folder,
   name: string,
   bytes: Uint8Array,
+  claim: string,
   signal?: AbortSignal,
 ): Promise<DurableToken> {
   const path = join(root, name);
-  const temporary = join(dirname(path), TEMPORARY + randomBytes(12).toString("hex"));
+  const unique = randomBytes(8).toString("hex");
+  const temporary = join(dirname(path), `${TEMPORARY}${claim}-${unique}`);
   let made = false;
+  let committing = false;
   try {
     signal?.throwIfAborted();
-    const file = await openMakingFolders(files, root, temporary);
+    await folders(dirname(path));
+    const file = await files.open(temporary, "wx");
     made = true;
     try {
       await writeAll(file, bytes, signal);
+      committing = true;
       await file.sync();
     } finally {
       await file.close();
     }
     await files.link(temporary, path);
-    await files.unlink(temporary);
+    made = false;
+    // A temporary name that stays is a matter for the sweep; the object is there all the same.
+    await files.unlink(temporary).catch(() => undefined);
     await files.syncFolder(dirname(path));
     return { durable: name };
   } catch (error) {
     if (made) await files.unlink(temporary).catch(() => undefined);
     if (signal?.aborted) throw new Failure("interrupted", "interrupted", error);
-    throw fileFailure(error, name);
+    // Repeated, the put could find its own name and take it for durable.
+    throw committing ? notDurable(error, name) : fileFailure(error, name);
   }
 }
 
@@ -72,30 +139,6 @@ async function writeAll(
   while (done < bytes.length) {
     signal?.throwIfAborted();
     done += await file.write(bytes.subarray(done), done);
-  }
-}
-
-async function openMakingFolders(files: Files, root: string, path: string) {
-  try {
-    return await files.open(path, "wx");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    await makeFolders(files, root, dirname(path));
-    return files.open(path, "wx");
-  }
-}
-
-/** Makes missing folders from the root down, each durable before the next. */
-async function makeFolders(files: Files, root: string, folder: string): Promise<void> {
-  const parts = folder.slice(root.length).split("/").filter(Boolean);
-  let at = root;
-  const make = async (path: string) => {
-    if (await files.makeFolder(path)) await files.syncFolder(dirname(path));
-  };
-  await make(at);
-  for (const part of parts) {
-    at = join(at, part);
-    await make(at);
   }
 }
 

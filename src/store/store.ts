@@ -28,7 +28,8 @@ export interface Listed {
 export interface Store extends AsyncDisposable {
   /** For messages: a path or URL without secrets. */
   readonly description: string;
-  put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<DurableToken>;
+  /** What a killed put leaves behind names the claim (in hexadecimal) that it was made under. */
+  put(name: string, bytes: Uint8Array, signal?: AbortSignal, claim?: string): Promise<DurableToken>;
   /** The whole object, or exactly the range; fails with `object_missing`, or `damaged` when shorter. */
   get(name: string, range?: Range, signal?: AbortSignal): Promise<Buffer>;
   /** Every object below a folder name that ends in a slash, in no order. */

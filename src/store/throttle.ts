@@ -15,9 +15,9 @@ export function throttle(inner: Store, runtime: Runtime, rates: Rates): Store {
     description: inner.description,
     // The core would read packs past this decorator.
     folder: rates.down === undefined ? inner.folder : null,
-    async put(name, bytes, signal) {
+    async put(name, bytes, signal, claim) {
       await up(bytes.length);
-      return inner.put(name, bytes, signal);
+      return inner.put(name, bytes, signal, claim);
     },
     async get(name, range, signal) {
       const bytes = await inner.get(name, range, signal);

@@ -62,7 +62,8 @@ export async function backup(
   const writer = runtime.random(16);
   const now = runtime.clock.now();
   if (!options.dryRun) {
-    await repository.put("claim", "claim", encodeClaim(claim, writer, options.host, now));
+    const content = encodeClaim(claim, writer, options.host, now);
+    await repository.put("claim", "claim", content, claim);
   }
   const known = await repository.snapshots();
   if (!options.dryRun) repository.allow("write", known);
@@ -110,8 +111,8 @@ export async function backup(
   );
   if (!options.dryRun) {
     const seal = (bytes: Buffer) => repository.keyring.seal("section", bytes);
-    await repository.put("snapshot", "snapshot", encodeSnapshot(snapshot, seal));
-    await repository.put("claim", "end", encodeEnd(claim));
+    await repository.put("snapshot", "snapshot", encodeSnapshot(snapshot, seal), claim);
+    await repository.put("claim", "end", encodeEnd(claim), claim);
   }
   const [, , , newBytes = 0, storedBytes = 0] = counters;
   return { snapshot, newBytes, storedBytes, troubles: troubles.length };

@@ -44,10 +44,11 @@ export async function init(
     "config",
     keyring.seal("config", encodeConfig({ lineage, replica, generation: 1, created })),
   );
-  const recoveryKey = runtime.random(32);
-  await put("slot", keyring.sealSlot("recovery", recoveryKey, NO_COST, "recovery", created));
+  // The slot that the caller can open comes first: killed after it, the repository is the caller's.
   const kdf = secret.kind === "passphrase" ? cost : NO_COST;
   await put("slot", keyring.sealSlot(secret.kind, secret.bytes, kdf, secret.kind, created));
+  const recoveryKey = runtime.random(32);
+  await put("slot", keyring.sealSlot("recovery", recoveryKey, NO_COST, "recovery", created));
   for await (const slot of store.list(FOLDERS.slot)) {
     const facts = native.readSlot(await store.get(slot.name));
     if (facts.fingerprint !== keyring.fingerprint) {

@@ -177,7 +177,7 @@ impl Keyring {
             _ => Type::Role,
         };
         let plain = object::open(kind, &self.root, &self.lineage, &self.lineage, upload, data)?
-            .ok_or_else(|| Error::Damaged("key object of another repository".into()))?;
+            .ok_or_else(|| Error::Missing("the key object is sealed under a key that is not here".into()))?;
         let mut r = Reader::new(&plain);
         match kind {
             Type::Domain => {
@@ -259,7 +259,7 @@ impl Keyring {
 
     pub fn open(&self, kind: Type, upload: &[u8; 16], data: &[u8]) -> Result<Vec<u8>> {
         let not_here =
-            || Error::Damaged(format!("{} is sealed under a key that is not here", kind.name()));
+            || Error::Missing(format!("{} is sealed under a key that is not here", kind.name()));
         if kind == Type::Section {
             for e in &self.epochs {
                 let (key, lineage, binding) = (&e.key, &self.lineage, &self.replica);

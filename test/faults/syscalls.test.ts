@@ -1,0 +1,282 @@
+/**
+ * kill -9 before and after every system call that changes a file system, of init, backup, restore and
+ * key add: what was acknowledged restores, and the next run does what the first did not.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  addKey,
+  backup,
+  check,
+  init,
+  openRepository,
+  openStore,
+  type Repository,
+  restore,
+  type Secret,
+  selectSnapshot,
+  systemRuntime,
+  toFailure,
+} from "../../src/index.ts";
+import {
+  compile,
+  countNames,
+  type Ending,
+  lacking,
+  type Moment,
+  STRACE,
+  straceCounts,
+  underShim,
+} from "../support/shim.ts";
+import { differences, temporary } from "../support/tree.ts";
+
+const runtime = systemRuntime();
+const OLD: Secret = { kind: "keyfile", bytes: Buffer.alloc(32, 0x5a) };
+const NEW: Secret = { kind: "keyfile", bytes: Buffer.alloc(32, 0x6b) };
+const missing = lacking();
+
+/** What all trials start from: two states of a source, a repository that holds the first. */
+interface Ground {
+  readonly path: string;
+  readonly shim: string;
+  readonly first: string;
+  readonly second: string;
+}
+
+interface Trial {
+  readonly name: string;
+  /** Calls that a run makes at least, so that a shim that sees nothing is no success. */
+  readonly least: number;
+  /** Copies what the run changes into its own folder. */
+  prepare(ground: Ground, own: string): void;
+  args(ground: Ground, own: string): string[];
+  /** Throws when anything was lost, or the next run does not finish the work. */
+  verify(ground: Ground, own: string, ending: Ending): Promise<void>;
+}
+
+const copy = (from: string, to: string) => execFileSync("cp", ["-a", "--reflink=auto", from, to]);
+
+async function open(own: string, secret = OLD): Promise<Repository> {
+  const warnings: string[] = [];
+  const watch = systemRuntime({ emit: (e) => warnings.push(JSON.stringify(e)) });
+  const repository = await openRepository(openStore(join(own, "repo")), secret, watch);
+  expect(warnings, "opening is quiet").toEqual([]);
+  return repository;
+}
+
+function save(repository: Repository, path: string, tag: string) {
+  const paths = [Buffer.from(path)];
+  const plan = { paths, host: "test", tags: [tag], workers: 1, slots: 3, tool: "test" };
+  return backup(runtime, repository, plan);
+}
+
+/** The tagged snapshot is there and restores to the tree it was made of. */
+async function holds(own: string, tag: string, tree: string, saved: string): Promise<void> {
+  const repository = await open(own);
+  const { snapshots, unreadable } = await repository.snapshots();
+  expect(unreadable).toEqual([]);
+  const found = snapshots.filter((s) => s.section.tags.includes(tag)).at(-1);
+  if (found === undefined) throw new Error(`snapshot ${tag} is not listed`);
+  const target = join(own, `out-${tag}`);
+  const options = { path: Buffer.from(saved), target, workers: 1 };
+  expect((await restore(runtime, repository, found, options)).troubles).toBe(0);
+  expect(differences(tree, target)).toEqual([]);
+}
+
+const INIT: Trial = {
+  name: "init",
+  least: 40,
+  prepare: () => undefined,
+  args: () => ["init"],
+  async verify({ second }, own) {
+    // Either there is no repository, and init makes it; or there is, and init says so.
+    const store = openStore(join(own, "repo"));
+    const before = await openRepository(store, OLD, runtime).then(
+      () => "usable",
+      (error: unknown) => toFailure(error).code,
+    );
+    expect(["usable", "no_repository"]).toContain(before);
+    const again = await init(runtime, store, OLD).then(
+      () => "made",
+      (error: unknown) => toFailure(error).code,
+    );
+    expect(again).toBe(before === "usable" ? "repository_exists" : "made");
+    await save(await open(own), second, "after");
+    await holds(own, "after", second, second);
+  },
+};
+
+const BACKUP: Trial = {
+  name: "backup",
+  least: 30,
+  prepare: ({ path }, own) => copy(join(path, "repo"), join(own, "repo")),
+  args: ({ second }) => ["backup", second, "--host", "test", "--tag", "second", "--json"],
+  async verify({ first, second }, own, ending) {
+    await holds(own, "first", first, first);
+    const { snapshots } = await (await open(own)).snapshots();
+    // Said to be saved is saved; the other way round, a record may be there that nobody was told of.
+    const listed = snapshots.some((s) => s.section.tags.includes("second"));
+    if (/"event":"snapshot"/.test(ending.out)) expect(listed).toBe(true);
+    if (listed) await holds(own, "second", second, second);
+    await save(await open(own), second, "next");
+    await holds(own, "next", second, second);
+    expect((await check(runtime, await open(own), { read: 1 })).problems).toEqual([]);
+  },
+};
+
+async function finished({ first }: Ground, own: string): Promise<void> {
+  const repository = await open(own);
+  const snapshot = selectSnapshot(await repository.snapshots(), "latest", 0);
+  const options = { path: Buffer.from(first), target: join(own, "target"), workers: 1 };
+  const result = await restore(runtime, repository, snapshot, { ...options, delete: true });
+  expect(result.troubles).toBe(0);
+  expect(differences(first, options.target)).toEqual([]);
+}
+
+const RESTORE: Trial = {
+  name: "restore into an empty place",
+  least: 30,
+  prepare: ({ path }, own) => copy(join(path, "repo"), join(own, "repo")),
+  args: ({ first }, own) => ["restore", `latest:${first}`, "--to", join(own, "target")],
+  verify: finished,
+};
+
+const IN_PLACE: Trial = {
+  name: "restore over another state",
+  least: 30,
+  prepare({ path, second }, own) {
+    copy(join(path, "repo"), join(own, "repo"));
+    copy(second, join(own, "target"));
+  },
+  args: (ground, own) => [...RESTORE.args(ground, own), "--delete"],
+  verify: finished,
+};
+
+const KEY: Trial = {
+  name: "key add",
+  least: 6,
+  prepare: ({ path }, own) => copy(join(path, "repo"), join(own, "repo")),
+  args: ({ path }) => ["key", "add", "--new-keyfile", join(path, "new-key")],
+  async verify({ first }, own) {
+    await holds(own, "first", first, first);
+    await addKey(runtime, await open(own), NEW);
+    await open(own, NEW);
+  },
+};
+
+/** A tree small enough for hundreds of runs, with an entry of every kind that has calls of its own. */
+function makeSource(root: string): void {
+  const script = `
+import os, sys
+os.makedirs(os.path.join(sys.argv[1], "dir/empty")); os.chdir(sys.argv[1])
+def put(name, data): open(name, "wb").write(data)
+put("text", b"a line\\n" * 3000); put("dir/linked", b"x" * 5000); put("none", b""); put("kept", b"k" * 9000)
+put("random", bytes((i * i * 31 + i // 7) % 251 for i in range(70000)))
+os.link("dir/linked", "other-name"); os.symlink("text", "link"); os.mkfifo("pipe")
+with open("sparse", "wb") as f: f.seek(1 << 20); f.write(b"end"); f.truncate(2 << 20)
+os.setxattr("text", "user.note", b"n"); os.chmod("text", 0o640); os.utime("text", ns=(5, 7))
+`;
+  execFileSync("python3", ["-c", script, root]);
+}
+
+function change(root: string): void {
+  const script = `
+import os, sys
+os.chdir(sys.argv[1])
+with open("random", "r+b") as f: f.seek(40000); f.write(b"changed")
+with open("sparse", "r+b") as f: f.write(b"no hole")
+os.remove("none"); os.mkdir("none"); os.remove("link"); open("link", "w").write("was a link")
+os.remove("other-name"); open("other-name", "w").write("own now"); os.remove("pipe")
+with open("text", "ab") as f: f.write(b"longer" * 9000)
+os.setxattr("text", "user.note", b"m"); os.setxattr("kept", "user.extra", b"e"); open("new", "w").write("new")
+os.rmdir("none")
+`;
+  execFileSync("python3", ["-c", script, root]);
+}
+
+async function makeGround(path: string): Promise<Ground> {
+  const [first, second] = [join(path, "first"), join(path, "second")];
+  makeSource(first);
+  copy(first, second);
+  change(second);
+  writeFileSync(join(path, "key"), OLD.bytes.toString("hex"));
+  writeFileSync(join(path, "new-key"), NEW.bytes.toString("hex"));
+  await init(runtime, openStore(join(path, "repo")), OLD);
+  await save(await open(path), first, "first");
+  return { path, first, second, shim: compile(path) };
+}
+
+/** One run in a folder of its own, that goes away when all was well. */
+async function run(trial: Trial, ground: Ground, name: string, moment?: Moment, prefix?: string[]) {
+  const own = join(ground.path, name);
+  mkdirSync(own);
+  trial.prepare(ground, own);
+  const env = {
+    PATH: process.env.PATH ?? "",
+    HOME: own,
+    HOLDALL_REPOSITORY: join(own, "repo"),
+    HOLDALL_KEYFILE: join(ground.path, "key"),
+  };
+  const record = join(ground.path, `${name}.record`);
+  const args = trial.args(ground, own);
+  return { own, ending: await underShim(ground.shim, record, args, env, moment, prefix) };
+}
+
+/** Two runs at a time, each at the next moment, until one ends unkilled; returns the kills. */
+async function killEverywhere(trial: Trial, ground: Ground, when: Moment["when"]): Promise<number> {
+  let at = 0;
+  let kills = 0;
+  let over = false;
+  const lane = async () => {
+    while (!over) {
+      const moment = { when, at: ++at };
+      const { own, ending } = await run(trial, ground, `${when}-${moment.at}`, moment);
+      const where = `${trial.name} killed ${when} call ${moment.at} (${ending.calls.at(-1)})`;
+      if (ending.killed) kills++;
+      else {
+        expect(ending.status, `${where}: ${ending.err}`).toBe(0);
+        expect(ending.calls.length, where).toBeLessThan(moment.at);
+        over = true;
+      }
+      await trial.verify(ground, own, ending).catch((error: unknown) => {
+        throw new Error(`${where}, left in ${own}: ${(error as Error).stack}`);
+      });
+      execFileSync("rm", ["-rf", own]);
+    }
+  };
+  await Promise.all([lane(), lane()]);
+  return kills;
+}
+
+describe.skipIf(missing !== null)(`kill -9 at every call${missing ? ` (${missing})` : ""}`, () => {
+  let ground: Ground;
+  const place = temporary();
+  beforeAll(async () => {
+    ground = await makeGround(place.path);
+  });
+  afterAll(() => place[Symbol.dispose]());
+
+  describe.each([INIT, BACKUP, RESTORE, IN_PLACE, KEY])("$name", (trial) => {
+    it("makes no change that the shim does not see", { timeout: 60_000 }, async () => {
+      const log = join(ground.path, "strace.log");
+      const { own, ending } = await run(trial, ground, "traced", undefined, [...STRACE, "-o", log]);
+      expect(ending.status, ending.err).toBe(0);
+      const seen = countNames(ending.calls);
+      expect(seen).toEqual(straceCounts(readFileSync(log, "utf8")));
+      expect(ending.calls.length).toBeGreaterThanOrEqual(trial.least);
+      execFileSync("rm", ["-rf", own]);
+    });
+
+    it.each(["before", "after"] as const)(
+      "loses nothing when killed %s each",
+      {
+        timeout: 600_000,
+      },
+      async (when) => {
+        expect(await killEverywhere(trial, ground, when)).toBeGreaterThanOrEqual(trial.least);
+      },
+    );
+  });
+});
