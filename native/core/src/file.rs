@@ -103,8 +103,7 @@ fn open(
     let mut entry = base(job, name, &stat, FILE);
     entry.link = link;
     describe(job, folder, &mut entry, fd.as_raw_fd());
-    let sparse = stat.blocks * 512 < stat.size;
-    let extents = if sparse { posix::extents(fd.as_raw_fd(), stat.size) } else { None };
+    let extents = posix::extents(fd.as_raw_fd(), stat.size);
     if let Some(list) = &extents {
         let bytes =
             list.iter().flat_map(|(at, n)| [at.to_le_bytes(), n.to_le_bytes()]).flatten().collect();

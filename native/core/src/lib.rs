@@ -1,7 +1,9 @@
 //! Holdall's native core: everything that touches a plaintext byte of a file.
 
+pub mod attribute;
 pub mod crypto;
 pub mod cut;
+pub mod describe;
 pub mod error;
 pub mod file;
 pub mod folder;
@@ -17,6 +19,7 @@ pub mod pack;
 pub mod page;
 pub mod posix;
 pub mod reader;
+pub mod remove;
 pub mod restore;
 pub mod scan;
 pub mod sink;

@@ -25,6 +25,7 @@ pub const SOCKET: u8 = 6;
 
 pub const EXT_EXTENTS: u64 = 1;
 pub const EXT_FLAGS: u64 = 2;
+pub const EXT_PROJECT: u64 = 4;
 pub const EXT_PARTIAL: u64 = 6;
 
 #[derive(Clone, Copy, Default, PartialEq, Debug)]

@@ -1,5 +1,6 @@
 //! Scanning one folder: what is new is read, what is unchanged is taken from the parent snapshot.
 
+use crate::attribute;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::folder::{hint, Folder, Rules, Saved};
@@ -156,7 +157,7 @@ fn subfolder(
     match known.as_ref().filter(|_| same) {
         Some((e, _, _)) => {
             own.xattrs.clone_from(&e.xattrs);
-            own.ext = e.ext.iter().filter(|x| x.0 == page::EXT_FLAGS).cloned().collect();
+            own.ext = e.ext.iter().filter(|x| x.0 != page::EXT_PARTIAL).cloned().collect();
         }
         None => {
             let opened =
@@ -230,15 +231,16 @@ pub fn base(job: &Job, name: &[u8], stat: &Stat, kind: u8) -> Entry {
     }
 }
 
-/// Adds what only an open handle tells: attributes, ACLs, inode flags.
+/// Adds what only an open handle tells: attributes, ACLs, inode flags, project id.
 pub fn describe(job: &Job, folder: &Folder, entry: &mut Entry, fd: RawFd) {
-    match posix::xattrs(fd) {
+    match attribute::xattrs(fd) {
         Ok(found) => entry.xattrs = found,
         Err(e) => job.trouble(folder.path(&entry.name), reason(&e)),
     }
-    let flags = posix::flags(fd);
-    if flags != 0 {
-        entry.ext.push((page::EXT_FLAGS, false, flags.to_le_bytes().to_vec()));
+    let numbers =
+        [(page::EXT_FLAGS, attribute::flags(fd)), (page::EXT_PROJECT, attribute::project(fd))];
+    for (ext, number) in numbers.into_iter().filter(|(_, number)| *number != 0) {
+        entry.ext.push((ext, false, number.to_le_bytes().to_vec()));
     }
 }
 
@@ -302,7 +304,7 @@ fn special(job: &Job, name: &[u8], cname: &CString, dir: RawFd, stat: &Stat) -> 
     };
     let mut own = base(job, name, stat, kind);
     own.content = content;
-    own.xattrs = posix::xattrs_at(dir, cname)?;
+    own.xattrs = attribute::xattrs_at(dir, cname)?;
     Ok(own)
 }
 
