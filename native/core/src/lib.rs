@@ -23,6 +23,7 @@ pub mod remove;
 pub mod restore;
 pub mod scan;
 pub mod sink;
+pub mod tar;
 pub mod target;
 pub mod verify;
 pub mod worker;

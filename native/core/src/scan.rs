@@ -187,6 +187,8 @@ fn subfolder(
     let foreign =
         job.spec.one_file_system && child.filesystem.is_some_and(|f| f != stat.filesystem);
     if foreign {
+        // What is mounted there is not listed, so a restore must not take it for deleted.
+        own.ext.push((page::EXT_PARTIAL, true, vec![]));
         child.choice = Some(crate::folder::Choice::default());
     }
     folder.put(index, Saved { entry: own, hint: hint(&stat, job.racy_from), below: None });

@@ -5,7 +5,7 @@ use crate::describe;
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::pack::Id;
-use crate::page::{Content, Entry, EXT_EXTENTS, EXT_PARTIAL};
+use crate::page::{Content, Entry, EXT_PARTIAL};
 use crate::posix::{self, check};
 use crate::reader::{Reader, DATA};
 use crate::remove;
@@ -93,17 +93,22 @@ impl Target {
         Ok(file.insert(Arc::new(fd)).clone())
     }
 
-    /// Holes of the saved file become holes of the existing one.
+    /// Holes of the saved file become holes of the existing one. One at the end goes by truncation:
+    /// punching would leave the last block, where the end is within it.
     fn punch(&self, fd: RawFd) -> Result<()> {
-        let mut at = 0;
-        let ends = self.extents.iter().copied().chain(std::iter::once((self.entry.size, 0)));
-        for (start, length) in ends {
-            if start > at && self.entry.ext(EXT_EXTENTS).is_some() {
+        let (mut at, size) = (0, self.entry.size);
+        for (start, length) in &self.extents {
+            if *start > at {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
                 let r = unsafe { libc::fallocate(fd, mode, at as i64, (start - at) as i64) };
                 check(i64::from(r), "punch hole", &self.entry.name)?;
             }
             at = start + length;
+        }
+        let ends = if at < size { [Some(at), Some(size)] } else { [None, None] };
+        for end in ends.into_iter().flatten() {
+            let r = unsafe { libc::ftruncate(fd, end as i64) };
+            check(i64::from(r), "resize", &self.entry.name)?;
         }
         Ok(())
     }
