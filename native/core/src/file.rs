@@ -121,8 +121,7 @@ fn open(job: &Job, segment: &Arc<Segment>, dir: &OwnedFd, wanted: Wanted) -> Opt
     let mut entry = base(job, &wanted.name, &stat, FILE);
     entry.link = wanted.link;
     describe(job, &segment.folder.dir, &mut entry, fd.as_raw_fd());
-    let sparse = stat.blocks * 512 < stat.size;
-    let extents = if sparse { posix::extents(fd.as_raw_fd(), stat.size) } else { None };
+    let extents = posix::extents(fd.as_raw_fd(), stat.size);
     if let Some(list) = &extents {
         let bytes = list.iter().flat_map(|(at, n)| [at.to_le_bytes(), n.to_le_bytes()]);
         entry.ext.insert(0, (EXT_EXTENTS, true, bytes.flatten().collect()));

@@ -177,7 +177,9 @@ impl Keyring {
             _ => Type::Role,
         };
         let plain = object::open(kind, &self.root, &self.lineage, &self.lineage, upload, data)?
-            .ok_or_else(|| Error::Missing("the key object is sealed under a key that is not here".into()))?;
+            .ok_or_else(|| {
+                Error::Missing("the key object is sealed under a key that is not here".into())
+            })?;
         let mut r = Reader::new(&plain);
         match kind {
             Type::Domain => {

@@ -1,8 +1,10 @@
 //! Holdall's native core: everything that touches a plaintext byte of a file.
 
+pub mod attribute;
 pub mod before;
 pub mod crypto;
 pub mod cut;
+pub mod describe;
 pub mod dir;
 pub mod error;
 pub mod expand;
@@ -25,11 +27,13 @@ pub mod page;
 pub mod pages;
 pub mod posix;
 pub mod reader;
+pub mod remove;
 pub mod restore;
 pub mod rules;
 pub mod scan;
 pub mod sink;
 pub mod stream;
+pub mod tar;
 pub mod target;
 pub mod verify;
 pub mod worker;

@@ -2,16 +2,16 @@
 
 use crate::error::{Error, Result};
 use crate::pack::Id;
-use crate::page::{self, Content, Entry};
+use crate::page::{self, Content, Entry, EXT_EXTENTS};
 use crate::posix;
 use crate::reader::{Reader, DATA};
 use crate::restore::extents;
+use crate::tar::Member;
 use std::os::fd::RawFd;
 
 /// Writes all of it; a reader that went away is an ordinary end.
 fn write(fd: RawFd, mut data: &[u8]) -> Result<()> {
     while !data.is_empty() {
-        // SAFETY: `data` has the length given.
         let n = unsafe { libc::write(fd, data.as_ptr().cast(), data.len()) };
         if n >= 0 {
             data = &data[n as usize..];
@@ -21,7 +21,6 @@ fn write(fd: RawFd, mut data: &[u8]) -> Result<()> {
             libc::EINTR => {}
             libc::EAGAIN => {
                 let mut wait = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
-                // SAFETY: `wait` is one entry, as the call is told.
                 unsafe { libc::poll(&mut wait, 1, 1000) };
             }
             libc::EPIPE => return Err(Error::Cancelled),
@@ -31,33 +30,67 @@ fn write(fd: RawFd, mut data: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// A file's chunks, and where in the file their bytes lie.
+struct Data {
+    ids: Vec<Id>,
+    runs: Vec<(u64, u64)>,
+}
+
+impl Data {
+    fn of(reader: &Reader, entry: &Entry) -> Result<Data> {
+        let ids = reader.chunk_ids(&entry.content)?;
+        let mut sum = 0;
+        for id in &ids {
+            sum += u64::from(reader.place(id)?.length);
+        }
+        Ok(Data { ids, runs: extents(entry, sum)? })
+    }
+
+    /// Calls `act(offset in the file, bytes)` for all data in order.
+    fn each(&self, reader: &Reader, act: &mut dyn FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+        let mut runs = self.runs.iter();
+        let (mut at, mut left) = (0, 0);
+        for id in &self.ids {
+            let chunk = reader.chunk(DATA, id)?;
+            let mut rest = &chunk[..];
+            while !rest.is_empty() {
+                if left == 0 {
+                    (at, left) = *runs.next().expect("the lengths add up");
+                }
+                let (part, after) = rest.split_at(rest.len().min(left as usize));
+                act(at, part)?;
+                (at, left, rest) = (at + part.len() as u64, left - part.len() as u64, after);
+            }
+        }
+        Ok(())
+    }
+
+    /// The map before a sparse member's data: decimal lines, padded to whole blocks. A last run of
+    /// no bytes at the file's end gives it its size where it ends in a hole.
+    fn map(&self, size: u64) -> Vec<u8> {
+        let ends = self.runs.last().map_or(0, |(at, length)| at + length) == size;
+        let last = (!ends).then_some((size, 0));
+        let runs: Vec<_> = self.runs.iter().copied().chain(last).collect();
+        let mut out = format!("{}\n", runs.len()).into_bytes();
+        for (at, length) in runs {
+            out.extend_from_slice(format!("{at}\n{length}\n").as_bytes());
+        }
+        out.resize(out.len().next_multiple_of(512), 0);
+        out
+    }
+}
+
 /// Writes a file's bytes, holes as zeros.
 pub fn cat(reader: &Reader, entry: &Entry, fd: RawFd) -> Result<()> {
     if let Content::Refused(why) = &entry.content {
         return Err(Error::Newer(why.clone()));
     }
-    let ids = reader.chunk_ids(&entry.content)?;
-    let lengths = ids
-        .iter()
-        .map(|id| Ok(u64::from(reader.place(id)?.length)))
-        .collect::<Result<Vec<u64>>>()?;
-    let list = extents(entry, lengths.iter().sum())?;
-    let mut runs = list.into_iter();
-    let (mut at, mut left) = (0u64, 0u64);
-    for id in &ids {
-        let chunk = reader.chunk(DATA, id)?;
-        let mut rest = &chunk[..];
-        while !rest.is_empty() {
-            if left == 0 {
-                let (start, length) = runs.next().expect("the lengths add up");
-                zeros(fd, start - at)?;
-                (at, left) = (start, length);
-            }
-            let n = rest.len().min(left as usize);
-            write(fd, &rest[..n])?;
-            (at, left, rest) = (at + n as u64, left - n as u64, &rest[n..]);
-        }
-    }
+    let mut at = 0;
+    Data::of(reader, entry)?.each(reader, &mut |offset, part| {
+        zeros(fd, offset - at)?;
+        at = offset + part.len() as u64;
+        write(fd, part)
+    })?;
     zeros(fd, entry.size - at)
 }
 
@@ -104,9 +137,6 @@ fn member(
     first: Option<Vec<u8>>,
     fd: RawFd,
 ) -> Result<()> {
-    if e.kind == page::SOCKET {
-        return Ok(());
-    }
     if let Content::Refused(why) = &e.content {
         return Err(Error::Newer(why.clone()));
     }
@@ -115,78 +145,20 @@ fn member(
         (_, Content::Target(text)) => (b'2', text.clone()),
         _ => ([b'0', b'5', b'2', b'3', b'4', b'6', b'6'][e.kind as usize], vec![]),
     };
-    let size = if flag == b'0' { e.size } else { 0 };
-    let mut pax = Vec::new();
-    record(&mut pax, "path", path);
-    if !link.is_empty() {
-        record(&mut pax, "linkpath", &link);
+    if e.kind == page::SOCKET {
+        return Ok(());
     }
-    record(&mut pax, "size", size.to_string().as_bytes());
-    record(&mut pax, "uid", e.uid.to_string().as_bytes());
-    record(&mut pax, "gid", e.gid.to_string().as_bytes());
-    record(&mut pax, "mtime", decimal(e.mtime).as_bytes());
-    for (name, value) in &e.xattrs {
-        record(&mut pax, &format!("SCHILY.xattr.{}", String::from_utf8_lossy(name)), value);
+    let data = if flag == b'0' { Some(Data::of(reader, e)?) } else { None };
+    let map = data.as_ref().filter(|_| e.ext(EXT_EXTENTS).is_some()).map(|d| d.map(e.size));
+    let stored = data.as_ref().map_or(0, |d| d.runs.iter().map(|r| r.1).sum());
+    let size = stored + map.as_ref().map_or(0, |m| m.len() as u64);
+    let real = map.as_ref().map(|_| e.size);
+    write(fd, &Member { path, flag, link: &link, size, real }.bytes(e))?;
+    if let Some(map) = &map {
+        write(fd, map)?;
     }
-    header(fd, b"pax", b'x', pax.len() as u64, &Entry { mode: 0o600, ..e.clone() }, b"")?;
-    write(fd, &pax)?;
-    zeros(fd, pad(pax.len() as u64))?;
-    header(fd, path, flag, size, e, &link)?;
-    if flag == b'0' {
-        cat(reader, e, fd)?;
-        zeros(fd, pad(size))?;
+    if let Some(data) = data {
+        data.each(reader, &mut |_, part| write(fd, part))?;
     }
-    Ok(())
-}
-
-fn decimal((seconds, nanoseconds): (i64, u32)) -> String {
-    match seconds < 0 && nanoseconds > 0 {
-        true => format!("-{}.{:09}", -(seconds + 1), 1_000_000_000 - nanoseconds),
-        false => format!("{seconds}.{nanoseconds:09}"),
-    }
-}
-
-fn pad(n: u64) -> u64 {
-    n.next_multiple_of(512) - n
-}
-
-/// `length key=value\n`, where the length counts its own digits.
-fn record(out: &mut Vec<u8>, key: &str, value: &[u8]) {
-    let bare = key.len() + value.len() + 3;
-    let mut length = bare + 1;
-    while bare + length.to_string().len() != length {
-        length = bare + length.to_string().len();
-    }
-    out.extend_from_slice(format!("{length} {key}=").as_bytes());
-    out.extend_from_slice(value);
-    out.push(b'\n');
-}
-
-fn header(fd: RawFd, path: &[u8], flag: u8, size: u64, e: &Entry, link: &[u8]) -> Result<()> {
-    let mut block = [0u8; 512];
-    let mut put = |at: usize, room: usize, value: &[u8]| {
-        let n = value.len().min(room);
-        block[at..at + n].copy_from_slice(&value[..n]);
-    };
-    let octal = |v: u64, digits: usize| {
-        format!("{:0digits$o}", if v < 1 << (3 * digits) { v } else { 0 }).into_bytes()
-    };
-    put(0, 100, path);
-    put(100, 8, &octal(u64::from(e.mode), 7));
-    put(108, 8, &octal(u64::from(e.uid), 7));
-    put(116, 8, &octal(u64::from(e.gid), 7));
-    put(124, 12, &octal(size, 11));
-    put(136, 12, &octal(e.mtime.0.max(0) as u64, 11));
-    put(148, 8, b"        ");
-    put(156, 1, &[flag]);
-    put(157, 100, link);
-    put(257, 8, b"ustar\x0000");
-    if let Content::Device(major, minor) = e.content {
-        put(329, 8, &octal(u64::from(major), 7));
-        put(337, 8, &octal(u64::from(minor), 7));
-    }
-    let sum: u64 = block.iter().map(|b| u64::from(*b)).sum();
-    let text = format!("{sum:06o}\0 ");
-    block[148..156].copy_from_slice(text.as_bytes());
-    write(fd, &block)
+    zeros(fd, size.next_multiple_of(512) - size)
 }

@@ -106,8 +106,7 @@ pub struct Contents {
 
 impl Contents {
     pub fn encode(&self) -> Vec<u8> {
-        let size =
-            CONTENTS_FIXED + self.blocks.len() * BLOCK_ROW + self.chunks.len() * CHUNK_ROW;
+        let size = CONTENTS_FIXED + self.blocks.len() * BLOCK_ROW + self.chunks.len() * CHUNK_ROW;
         let mut out = Vec::with_capacity(size);
         out.extend_from_slice(&[self.class, 0, 0, 0]);
         out.extend_from_slice(&self.claim);

@@ -4,8 +4,6 @@ use crate::error::{Error, Result};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
-
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Stat {
     pub mode: u32,
@@ -67,7 +65,6 @@ pub fn stat(dir: RawFd, file: &CStr) -> Result<Stat> {
     // SAFETY: zeroed statx is valid and the kernel fills it.
     let mut x: libc::statx = unsafe { std::mem::zeroed() };
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT;
-    // SAFETY: the string is ended by a zero, and `x` has room for what the kernel writes.
     let r = unsafe { libc::statx(dir, file.as_ptr(), flags, libc::STATX_BASIC_STATS, &mut x) };
     check(i64::from(r), "stat", file.to_bytes())?;
     Ok(Stat {
@@ -89,7 +86,6 @@ pub fn stat(dir: RawFd, file: &CStr) -> Result<Stat> {
 pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
     let mut out = Vec::new();
     let mut buffer = vec![0u8; 64 << 10];
-    // SAFETY: a plain system call on a handle.
     unsafe { libc::lseek(dir, 0, libc::SEEK_SET) };
     loop {
         // SAFETY: the kernel writes at most the buffer's length.
@@ -114,143 +110,10 @@ pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
 
 pub fn read_link(dir: RawFd, file: &CStr) -> Result<Vec<u8>> {
     let mut buffer = vec![0u8; libc::PATH_MAX as usize + 1];
-    // SAFETY: the kernel writes at most the buffer's length.
     let n =
         unsafe { libc::readlinkat(dir, file.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     buffer.truncate(check(n as i64, "read link", file.to_bytes())? as usize);
     Ok(buffer)
-}
-
-/// A path that reaches an entry for calls that take no handle; never follows the entry itself.
-fn proc_path(dir: RawFd, file: &CStr) -> CString {
-    let mut path = format!("/proc/self/fd/{dir}").into_bytes();
-    if !file.is_empty() {
-        path.push(b'/');
-        path.extend_from_slice(file.to_bytes());
-    }
-    CString::new(path).expect("no zero byte in either part")
-}
-
-enum At<'a> {
-    Handle(RawFd),
-    Name(&'a CStr),
-}
-
-/// Every extended attribute of an open file, sorted by name; ACLs are among them.
-pub fn xattrs(fd: RawFd) -> Result<Xattrs> {
-    collect(At::Handle(fd))
-}
-
-/// The same for an entry that cannot be opened: a link, a device, a pipe.
-pub fn xattrs_at(dir: RawFd, file: &CStr) -> Result<Xattrs> {
-    collect(At::Name(&proc_path(dir, file)))
-}
-
-fn collect(at: At) -> Result<Xattrs> {
-    let list = |p: *mut libc::c_char, n: usize| match at {
-        // SAFETY: `p` has room for `n` bytes.
-        At::Handle(fd) => unsafe { libc::flistxattr(fd, p, n) },
-        // SAFETY: the path is ended by a zero, and `p` has room for `n` bytes.
-        At::Name(path) => unsafe { libc::llistxattr(path.as_ptr(), p, n) },
-    };
-    let Some(all) = grow(list)? else { return Ok(vec![]) };
-    let mut out = Vec::new();
-    for key in all.split(|b| *b == 0).filter(|k| !k.is_empty()) {
-        let key_c = name(key)?;
-        let get = |p: *mut libc::c_char, n: usize| match at {
-            // SAFETY: the key is ended by a zero, and `p` has room for `n` bytes.
-            At::Handle(fd) => unsafe { libc::fgetxattr(fd, key_c.as_ptr(), p.cast(), n) },
-            // SAFETY: path and key are ended by a zero, and `p` has room for `n` bytes.
-            At::Name(path) => unsafe {
-                libc::lgetxattr(path.as_ptr(), key_c.as_ptr(), p.cast(), n)
-            },
-        };
-        if let Some(value) = grow(get)? {
-            out.push((key.to_vec(), value));
-        }
-    }
-    out.sort();
-    Ok(out)
-}
-
-/// Asks a call for its size, then for its bytes; `None` where there is nothing or no support.
-fn grow(call: impl Fn(*mut libc::c_char, usize) -> isize) -> Result<Option<Vec<u8>>> {
-    loop {
-        let size = call(std::ptr::null_mut(), 0);
-        if size < 0 {
-            return match errno() {
-                libc::ENOTSUP | libc::ENODATA => Ok(None),
-                _ => Err(Error::source("read attributes", b"")),
-            };
-        }
-        let mut buffer = vec![0u8; size as usize];
-        let n = if size == 0 { 0 } else { call(buffer.as_mut_ptr().cast(), buffer.len()) };
-        if n >= 0 {
-            buffer.truncate(n as usize);
-            return Ok(Some(buffer));
-        }
-        if errno() != libc::ERANGE {
-            return Err(Error::source("read attributes", b""));
-        }
-    }
-}
-
-/// Makes the attributes of an entry exactly `wanted`.
-pub fn set_xattrs(dir: RawFd, file: &CStr, wanted: &Xattrs) -> Result<()> {
-    let path = proc_path(dir, file);
-    let present = collect(At::Name(&path))?;
-    for (key, _) in present.iter().filter(|(k, _)| !wanted.iter().any(|(w, _)| w == k)) {
-        // SAFETY: path and key are ended by a zero and outlive the call.
-        let r = unsafe { libc::lremovexattr(path.as_ptr(), name(key)?.as_ptr()) };
-        check(i64::from(r), "remove attribute", key)?;
-    }
-    for (key, value) in wanted.iter().filter(|pair| !present.contains(pair)) {
-        // SAFETY: path and key are ended by a zero, and the value has the length given.
-        let r = unsafe {
-            libc::lsetxattr(
-                path.as_ptr(),
-                name(key)?.as_ptr(),
-                value.as_ptr().cast(),
-                value.len(),
-                0,
-            )
-        };
-        check(i64::from(r), "set attribute", key)?;
-    }
-    Ok(())
-}
-
-const GET_FLAGS: libc::c_ulong = 0x8008_6601;
-const SET_FLAGS: libc::c_ulong = 0x4008_6602;
-/// Inode flags a user sets and that can be set again (`chattr` letters S i a d A c D C P).
-pub const FLAGS_KEPT: u32 =
-    0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x4 | 0x1_0000 | 0x80_0000 | 0x2000_0000;
-
-pub fn flags(fd: RawFd) -> u32 {
-    let mut flags: libc::c_long = 0;
-    // SAFETY: the kernel writes an int, and a long has room for it.
-    let r = unsafe { libc::ioctl(fd, GET_FLAGS, &mut flags) };
-    if r == 0 {
-        flags as u32 & FLAGS_KEPT
-    } else {
-        0
-    }
-}
-
-pub fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
-    let mut now: libc::c_long = 0;
-    // SAFETY: the kernel writes an int, and a long has room for it.
-    if unsafe { libc::ioctl(fd, GET_FLAGS, &mut now) } != 0 {
-        return if flags == 0 { Ok(()) } else { Err(Error::source("set inode flags", b"")) };
-    }
-    let want = now as u32 & !FLAGS_KEPT | flags;
-    if want == now as u32 {
-        return Ok(());
-    }
-    let value = libc::c_long::from(want);
-    // SAFETY: the kernel reads an int, and a long begins with it on this machine.
-    check(i64::from(unsafe { libc::ioctl(fd, SET_FLAGS, &value) }), "set inode flags", b"")
-        .map(|_| ())
 }
 
 /// Reads until `out` is full or the file ends; returns how much was read.
@@ -258,7 +121,6 @@ pub fn read_at(fd: RawFd, out: &mut [u8], offset: u64) -> Result<usize> {
     let mut done = 0;
     while done < out.len() {
         let (p, n) = (out[done..].as_mut_ptr().cast(), out.len() - done);
-        // SAFETY: `p` has room for `n` bytes.
         let r = unsafe { libc::pread(fd, p, n, (offset + done as u64) as i64) };
         match r {
             0 => break,
@@ -274,7 +136,6 @@ pub fn write_at(fd: RawFd, data: &[u8], offset: u64) -> Result<()> {
     let mut done = 0;
     while done < data.len() {
         let (p, n) = (data[done..].as_ptr().cast(), data.len() - done);
-        // SAFETY: `p` has `n` bytes to read.
         let r = unsafe { libc::pwrite(fd, p, n, (offset + done as u64) as i64) };
         if r < 0 && errno() != libc::EINTR {
             return Err(Error::source("write", b""));
@@ -286,31 +147,36 @@ pub fn write_at(fd: RawFd, data: &[u8], offset: u64) -> Result<()> {
 
 /// The parts of a file that hold data, as (offset, length); `None` when it has no hole.
 pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
+    // Blocks do not tell: those of attributes count as the file's, and may hide a hole.
+    let first = unsafe { libc::lseek(fd, 0, libc::SEEK_HOLE) };
+    if first < 0 || first as u64 >= size {
+        return None;
+    }
     let mut out = Vec::new();
     let mut at = 0i64;
     loop {
-        // SAFETY: a plain system call on a handle.
         let start = unsafe { libc::lseek(fd, at, libc::SEEK_DATA) };
         if start < 0 || start as u64 >= size {
             return (start >= 0 || errno() == libc::ENXIO).then_some(out);
         }
-        // SAFETY: a plain system call on a handle.
         let end = unsafe { libc::lseek(fd, start, libc::SEEK_HOLE) };
         if end < 0 {
             return None;
         }
         out.push((start as u64, (end as u64).min(size) - start as u64));
         at = end;
-        if start == 0 && end as u64 >= size {
-            return None;
-        }
     }
+}
+
+/// Whether a range of a file is data throughout.
+pub fn is_data(fd: RawFd, offset: u64, length: u64) -> bool {
+    let end = unsafe { libc::lseek(fd, offset as i64, libc::SEEK_HOLE) };
+    end < 0 && errno() == libc::EINVAL || end >= 0 && end as u64 >= offset + length
 }
 
 /// Files of a batch stay open together: asks for as many handles as the system grants.
 pub fn raise_handle_limit() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: both calls look only at `limit`, which is theirs for the call.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
             limit.rlim_cur = limit.rlim_max;

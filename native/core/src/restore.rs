@@ -3,6 +3,7 @@
 //!
 //! A killed restore is finished by the next run: what already matches is kept, the rest rewritten.
 
+use crate::describe;
 use crate::dir::Dir;
 use crate::error::{Error, Result};
 use crate::index::Place;
@@ -10,6 +11,7 @@ use crate::pack::Id;
 use crate::page::{self, Content, Entry, EXT_EXTENTS, EXT_PARTIAL};
 use crate::posix;
 use crate::reader::{Opener, Reader, DATA};
+use crate::remove;
 use crate::target::{self, Target};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::{AsRawFd, RawFd};
@@ -168,7 +170,7 @@ impl Restore {
             }
             self.counts.deleted.fetch_add(1, Ordering::Relaxed);
             if !self.spec.dry {
-                if let Err(e) = target::remove(fd, &name) {
+                if let Err(e) = remove::remove(fd, &name) {
                     self.trouble(folder, &name, &e);
                 }
             }
@@ -196,7 +198,7 @@ impl Restore {
         }
         if let Content::Dir(id, _) = entry.content {
             let partial = entry.ext(EXT_PARTIAL).is_some();
-            let made = if self.spec.dry { false } else { target::make_folder(fd, &entry.name)? };
+            let made = if self.spec.dry { false } else { target::make_folder(fd, &entry)? };
             let below = Dir::below(folder, entry.name.clone());
             stack.push((below.clone(), id, partial));
             if made || !partial {
@@ -218,16 +220,17 @@ impl Restore {
         if let Some(group) = entry.link {
             self.links.insert(group, (folder.clone(), entry.name.clone()));
         }
-        self.file(folder, fd, entry)
+        self.file(folder, entry)
     }
 
-    fn file(&mut self, folder: &Arc<Dir>, fd: RawFd, entry: Entry) -> Result<()> {
+    fn file(&mut self, folder: &Arc<Dir>, entry: Entry) -> Result<()> {
         let ids = self.reader.chunk_ids(&entry.content)?;
         let places = ids.iter().map(|id| self.reader.place(id)).collect::<Result<Vec<_>>>()?;
         let extents = extents(&entry, places.iter().map(|p| u64::from(p.length)).sum())?;
-        let target = Arc::new(Target::new(folder.clone(), entry, ids.len(), extents));
+        let target =
+            Arc::new(Target::new(folder.clone(), entry, ids.len(), extents, self.spec.delete));
         if ids.is_empty() {
-            return target.finish(fd);
+            return target.finish();
         }
         let mut offset = 0;
         for (id, place) in ids.into_iter().zip(places) {
@@ -296,9 +299,7 @@ impl Restore {
         }
         for piece in pieces {
             if piece.target.piece_done() {
-                let finished =
-                    piece.target.folder.open().and_then(|fd| piece.target.finish(fd.as_raw_fd()));
-                if let Err(e) = finished {
+                if let Err(e) = piece.target.finish() {
                     self.trouble(&piece.target.folder, &piece.target.entry.name, &e);
                 }
             }
@@ -314,9 +315,10 @@ impl Restore {
                     if !(Arc::ptr_eq(folder, &later.folder) && *name == later.entry.name) =>
                 {
                     let from = folder.open()?;
-                    target::link(from.as_raw_fd(), name, fd.as_raw_fd(), &later.entry.name)
+                    let (from, to) = (from.as_raw_fd(), fd.as_raw_fd());
+                    target::link(from, name, to, &later.entry.name, self.spec.delete)
                 }
-                _ => target::special(fd.as_raw_fd(), &later.entry),
+                _ => target::special(fd.as_raw_fd(), &later.entry, self.spec.delete),
             });
             if let Err(e) = done {
                 self.trouble(&later.folder, &later.entry.name, &e);
@@ -330,7 +332,7 @@ impl Restore {
                 Some(Ok(fd)) => fd,
                 _ => continue,
             };
-            if let Err(e) = target::describe(fd.as_raw_fd(), &entry) {
+            if let Err(e) = describe::named(fd.as_raw_fd(), &entry) {
                 self.trouble(&folder, b"", &e);
             }
         }

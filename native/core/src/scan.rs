@@ -1,5 +1,6 @@
 //! Scanning: what is new is read, what is unchanged is taken from the parent snapshot.
 
+use crate::attribute;
 use crate::before::Known;
 use crate::dir::Dir;
 use crate::error::{Error, Result};
@@ -179,6 +180,8 @@ impl Scan<'_> {
         child.rules.clone_from(rules);
         let foreign = child.filesystem.is_some_and(|f| f != stat.filesystem);
         if job.spec.one_file_system && foreign {
+            // What is mounted there is not listed, so a restore must not take it for deleted.
+            own.ext.push((page::EXT_PARTIAL, true, vec![]));
             child.choice = Some(Default::default());
         }
         let hint = hint(&stat, job.racy_from);
@@ -263,15 +266,16 @@ pub fn base(job: &Job, name: &[u8], stat: &Stat, kind: u8) -> Entry {
     }
 }
 
-/// Adds what only an open handle tells: attributes, ACLs, inode flags.
+/// Adds what only an open handle tells: attributes, ACLs, inode flags, project id.
 pub fn describe(job: &Job, dir: &Dir, entry: &mut Entry, fd: RawFd) {
-    match posix::xattrs(fd) {
+    match attribute::xattrs(fd) {
         Ok(found) => entry.xattrs = found,
         Err(e) => job.trouble(dir.path(&entry.name), reason(&e)),
     }
-    let flags = posix::flags(fd);
-    if flags != 0 {
-        entry.ext.push((page::EXT_FLAGS, false, flags.to_le_bytes().to_vec()));
+    let numbers =
+        [(page::EXT_FLAGS, attribute::flags(fd)), (page::EXT_PROJECT, attribute::project(fd))];
+    for (ext, number) in numbers.into_iter().filter(|(_, number)| *number != 0) {
+        entry.ext.push((ext, false, number.to_le_bytes().to_vec()));
     }
 }
 
@@ -285,7 +289,7 @@ fn special(job: &Job, name: &[u8], cname: &CStr, dir: RawFd, stat: &Stat) -> Res
     };
     let mut own = base(job, name, stat, kind);
     own.content = content;
-    own.xattrs = posix::xattrs_at(dir, cname)?;
+    own.xattrs = attribute::xattrs_at(dir, cname)?;
     Ok(own)
 }
 

@@ -1,11 +1,15 @@
 //! Writing entries beneath a folder handle: created exclusively, never through a link.
 
+use crate::attribute;
+use crate::describe;
 use crate::dir::Dir;
 use crate::error::{Error, Result};
 use crate::pack::Id;
-use crate::page::{self, Content, Entry, EXT_FLAGS};
+use crate::page::{Content, Entry, EXT_PARTIAL};
 use crate::posix::{self, check};
 use crate::reader::{Reader, DATA};
+use crate::remove;
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,18 +19,29 @@ pub struct Target {
     pub folder: Arc<Dir>,
     pub entry: Entry,
     extents: Vec<(u64, u64)>,
+    /// Whether a folder in its place goes with all that is in it.
+    all: bool,
     existed: AtomicBool,
+    sparse: AtomicBool,
     pieces: AtomicUsize,
     failed: AtomicBool,
     file: Mutex<Option<Arc<OwnedFd>>>,
 }
 
 impl Target {
-    pub fn new(folder: Arc<Dir>, entry: Entry, pieces: usize, extents: Vec<(u64, u64)>) -> Target {
+    pub fn new(
+        folder: Arc<Dir>,
+        entry: Entry,
+        pieces: usize,
+        extents: Vec<(u64, u64)>,
+        all: bool,
+    ) -> Target {
         Target {
             folder,
             extents,
+            all,
             existed: AtomicBool::new(false),
+            sparse: AtomicBool::new(false),
             pieces: AtomicUsize::new(pieces),
             failed: AtomicBool::new(false),
             file: Mutex::new(None),
@@ -52,7 +67,7 @@ impl Target {
         };
         let (fd, existed) = match make() {
             Err(Error::Source { errno: libc::EEXIST, .. }) => {
-                match reuse(dir.as_raw_fd(), &self.entry.name)? {
+                match reuse(dir.as_raw_fd(), &self.entry.name, self.all)? {
                     Some(fd) => (fd, true),
                     None => (make()?, false),
                 }
@@ -66,29 +81,34 @@ impl Target {
         } else {
             ends_in_hole
         } {
-            // SAFETY: a plain system call on a handle of ours.
             let r = unsafe { libc::ftruncate(fd.as_raw_fd(), self.entry.size as i64) };
             check(i64::from(r), "resize", &self.entry.name)?;
         }
         if existed {
             self.punch(fd.as_raw_fd())?;
+            let sparse = posix::extents(fd.as_raw_fd(), self.entry.size).is_some();
+            self.sparse.store(sparse, Ordering::Relaxed);
         }
         self.existed.store(existed, Ordering::Relaxed);
         Ok(file.insert(Arc::new(fd)).clone())
     }
 
-    /// Holes of the saved file become holes of the existing one.
+    /// Holes of the saved file become holes of the existing one. One at the end goes by truncation:
+    /// punching would leave the last block, where the end is within it.
     fn punch(&self, fd: RawFd) -> Result<()> {
-        let mut at = 0;
-        let ends = self.extents.iter().copied().chain(std::iter::once((self.entry.size, 0)));
-        for (start, length) in ends {
-            if start > at && self.entry.ext(page::EXT_EXTENTS).is_some() {
+        let (mut at, size) = (0, self.entry.size);
+        for (start, length) in &self.extents {
+            if *start > at {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-                // SAFETY: a plain system call on a handle of ours.
                 let r = unsafe { libc::fallocate(fd, mode, at as i64, (start - at) as i64) };
                 check(i64::from(r), "punch hole", &self.entry.name)?;
             }
             at = start + length;
+        }
+        let ends = if at < size { [Some(at), Some(size)] } else { [None, None] };
+        for end in ends.into_iter().flatten() {
+            let r = unsafe { libc::ftruncate(fd, end as i64) };
+            check(i64::from(r), "resize", &self.entry.name)?;
         }
         Ok(())
     }
@@ -117,11 +137,14 @@ impl Target {
         if !self.existed.load(Ordering::Relaxed) {
             return false;
         }
-        let mut data = vec![0; length as usize];
+        let sparse = self.sparse.load(Ordering::Relaxed);
+        let (mut data, mut whole) = (vec![0; length as usize], true);
         let read = self.runs(offset, length as usize, &mut |at, range| {
-            posix::read_at(fd.as_raw_fd(), &mut data[range], at).map(|_| ())
+            // Zeros that were saved as data are not there where there is a hole.
+            whole &= !sparse || posix::is_data(fd.as_raw_fd(), at, range.len() as u64);
+            posix::read_at(fd.as_raw_fd(), &mut data[range], at).map(drop)
         });
-        read.is_ok() && reader.verify(DATA, id, &data).is_ok()
+        read.is_ok() && whole && reader.verify(DATA, id, &data).is_ok()
     }
 
     pub fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
@@ -142,177 +165,119 @@ impl Target {
     }
 
     /// Gives a file that is whole its metadata.
-    pub fn finish(&self, dir: RawFd) -> Result<()> {
-        if self.extents.iter().all(|e| e.1 == 0) {
-            self.handle()?;
-        }
-        *self.file.lock().expect("no panic") = None;
+    pub fn finish(&self) -> Result<()> {
         if self.failed.load(Ordering::Relaxed) {
+            *self.file.lock().expect("no panic") = None;
             return Ok(());
         }
-        describe(dir, &self.entry)
+        let fd = self.handle()?;
+        *self.file.lock().expect("no panic") = None;
+        describe::open(fd.as_raw_fd(), &self.entry)
     }
 }
 
 /// The existing plain file, if it may be rewritten in place; otherwise it is taken away.
-fn reuse(dir: RawFd, name: &[u8]) -> Result<Option<OwnedFd>> {
-    let cname = posix::name(name)?;
-    let stat = posix::stat(dir, &cname)?;
+fn reuse(dir: RawFd, name: &[u8], all: bool) -> Result<Option<OwnedFd>> {
+    let found = describe::handle(dir, name)?;
+    let stat = posix::stat(found.as_raw_fd(), c"")?;
     if stat.format() == libc::S_IFREG && stat.links == 1 {
-        if let Ok(fd) =
-            posix::open_at(dir, &cname, libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0)
-        {
-            posix::set_flags(fd.as_raw_fd(), 0)?;
-        }
-        if let Ok(fd) =
-            posix::open_at(dir, &cname, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0)
-        {
-            return Ok(Some(fd));
+        let path = attribute::proc_path(found.as_raw_fd());
+        let open = || posix::open_at(libc::AT_FDCWD, &path, libc::O_RDWR | libc::O_NONBLOCK, 0);
+        match open() {
+            Err(_) if remove::soften(dir, name) => return Ok(open().ok()),
+            Ok(fd) => return Ok(Some(fd)),
+            Err(_) => {}
         }
     }
-    clear(dir, name).map(|()| None)
-}
-
-/// Takes away what is not a folder, so that something else can have its name.
-fn clear(dir: RawFd, name: &[u8]) -> Result<()> {
-    // SAFETY: the string is ended by a zero and outlives the call.
-    let r = unsafe { libc::unlinkat(dir, posix::name(name)?.as_ptr(), 0) };
-    if r != 0 && posix::errno() != libc::ENOENT {
-        return Err(Error::source("replace", name));
-    }
-    Ok(())
+    remove::clear(dir, name, all).map(|()| None)
 }
 
 /// True when the folder was made; what stands in its place and is no folder is replaced.
-pub fn make_folder(dir: RawFd, name: &[u8]) -> Result<bool> {
-    let cname = posix::name(name)?;
-    // SAFETY: the string is ended by a zero and outlives the call.
-    if unsafe { libc::mkdirat(dir, cname.as_ptr(), 0o700) } == 0 {
-        return Ok(true);
+pub fn make_folder(dir: RawFd, entry: &Entry) -> Result<bool> {
+    let name = posix::name(&entry.name)?;
+    let make = || {
+        let r = unsafe { libc::mkdirat(dir, name.as_ptr(), 0o700) };
+        check(i64::from(r), "make folder", &entry.name)
+    };
+    match make() {
+        Err(Error::Source { errno: libc::EEXIST, .. }) => {}
+        made => return made.map(|_| true),
     }
-    if posix::errno() != libc::EEXIST {
-        return Err(Error::source("make folder", name));
-    }
-    if posix::stat(dir, &cname)?.format() == libc::S_IFDIR {
+    if posix::stat(dir, &name)?.format() == libc::S_IFDIR {
+        if entry.ext(EXT_PARTIAL).is_none() {
+            loosen(dir, &entry.name);
+        }
         return Ok(false);
     }
-    clear(dir, name)?;
-    // SAFETY: the string is ended by a zero and outlives the call.
-    check(i64::from(unsafe { libc::mkdirat(dir, cname.as_ptr(), 0o700) }), "make folder", name)?;
-    Ok(true)
+    remove::clear(dir, &entry.name, false)?;
+    make().map(|_| true)
 }
 
-/// Removes an entry and all below it, without recursion: trees can be deeper than a stack.
-pub fn remove(dir: RawFd, name: &[u8]) -> Result<()> {
-    let mut path: Vec<Vec<u8>> = vec![name.to_vec()];
-    while let Some(last) = path.last().cloned() {
-        let parent = posix::open_beneath(dir, &path[..path.len() - 1])?;
-        let cname = posix::name(&last)?;
-        let fd = parent.as_raw_fd();
-        let is_dir = posix::stat(fd, &cname)?.format() == libc::S_IFDIR;
-        // SAFETY: the string is ended by a zero and outlives the call.
-        if unsafe {
-            libc::unlinkat(fd, cname.as_ptr(), if is_dir { libc::AT_REMOVEDIR } else { 0 })
-        } == 0
-        {
-            path.pop();
-            continue;
-        }
-        if !is_dir || posix::errno() != libc::ENOTEMPTY {
-            return Err(Error::source("remove", &last));
-        }
-        let own = posix::open_at(fd, &cname, posix::DIR_FLAGS, 0)?;
-        for below in posix::names(own.as_raw_fd())? {
-            let c = posix::name(&below)?;
-            // SAFETY: the string is ended by a zero and outlives the call.
-            if unsafe { libc::unlinkat(own.as_raw_fd(), c.as_ptr(), 0) } != 0 {
-                path.push(below);
-                break;
-            }
-        }
+/// Lets a standing folder be changed until it is described: its owner may have shut it to himself.
+fn loosen(dir: RawFd, name: &[u8]) {
+    let Ok(found) = describe::handle(dir, name) else { return };
+    let path = attribute::proc_path(found.as_raw_fd());
+    if unsafe { libc::access(path.as_ptr(), libc::R_OK | libc::W_OK | libc::X_OK) } != 0 {
+        unsafe { libc::chmod(path.as_ptr(), 0o700) };
     }
-    Ok(())
+    remove::soften(dir, name);
 }
 
-pub fn link(from: RawFd, old: &[u8], to: RawFd, new: &[u8]) -> Result<()> {
-    let (old, name) = (posix::name(old)?, posix::name(new)?);
-    if let (Ok(a), Ok(b)) = (posix::stat(from, &old), posix::stat(to, &name)) {
+/// Gives an inode that was restored already another name.
+pub fn link(from: RawFd, old: &[u8], to: RawFd, new: &[u8], all: bool) -> Result<()> {
+    let (old_name, name) = (posix::name(old)?, posix::name(new)?);
+    if let (Ok(a), Ok(b)) = (posix::stat(from, &old_name), posix::stat(to, &name)) {
         if a.inode == b.inode && a.filesystem == b.filesystem {
             return Ok(());
         }
     }
-    clear(to, new)?;
-    // SAFETY: both strings are ended by a zero and outlive the call.
-    check(i64::from(unsafe { libc::linkat(from, old.as_ptr(), to, name.as_ptr(), 0) }), "link", new)
-        .map(|_| ())
+    remove::clear(to, new, all)?;
+    let link = || {
+        let r = unsafe { libc::linkat(from, old_name.as_ptr(), to, name.as_ptr(), 0) };
+        check(i64::from(r), "link", new).map(drop)
+    };
+    match link() {
+        Err(Error::Source { errno: libc::EPERM, .. }) => {
+            // An immutable or append-only inode takes no name: it is so again right after.
+            let fd = posix::open_at(from, &old_name, libc::O_RDONLY | libc::O_NOFOLLOW, 0)?;
+            let flags = attribute::flags(fd.as_raw_fd());
+            attribute::set_flags(fd.as_raw_fd(), flags & !attribute::HOLDING)?;
+            let linked = link();
+            linked.and(attribute::set_flags(fd.as_raw_fd(), flags))
+        }
+        outcome => outcome,
+    }
 }
 
-/// Makes a symbolic link, device, pipe or socket.
-pub fn special(dir: RawFd, entry: &Entry) -> Result<()> {
+/// Makes a symbolic link, device, pipe or socket, unless it is there already.
+pub fn special(dir: RawFd, entry: &Entry, all: bool) -> Result<()> {
     let name = posix::name(&entry.name)?;
-    let kind = match entry.kind {
-        page::LINK => 0,
-        page::CHAR => libc::S_IFCHR,
-        page::BLOCK => libc::S_IFBLK,
-        page::FIFO => libc::S_IFIFO,
-        _ => libc::S_IFSOCK,
-    };
-    if posix::stat(dir, &name).is_ok_and(|s| s.format() == libc::S_IFDIR) {
-        return Err(Error::Source {
-            op: "replace a folder",
-            path: entry.name.clone(),
-            errno: libc::EISDIR,
-        });
+    if stands(dir, &name, entry) {
+        return describe::named(dir, entry);
     }
-    clear(dir, &entry.name)?;
+    remove::clear(dir, &entry.name, all)?;
+    let mode = describe::format(entry.kind) | 0o600;
     let r = match &entry.content {
-        // SAFETY: both strings are ended by a zero and outlive the call.
         Content::Target(text) => unsafe {
             libc::symlinkat(posix::name(text)?.as_ptr(), dir, name.as_ptr())
         },
-        // SAFETY: the string is ended by a zero and outlives the call.
         Content::Device(major, minor) => unsafe {
-            libc::mknodat(dir, name.as_ptr(), kind | 0o600, libc::makedev(*major, *minor))
+            libc::mknodat(dir, name.as_ptr(), mode, libc::makedev(*major, *minor))
         },
-        // SAFETY: the string is ended by a zero and outlives the call.
-        _ => unsafe { libc::mknodat(dir, name.as_ptr(), kind | 0o600, 0) },
+        _ => unsafe { libc::mknodat(dir, name.as_ptr(), mode, 0) },
     };
     check(i64::from(r), "make", &entry.name)?;
-    describe(dir, entry)
+    describe::named(dir, entry)
 }
 
-/// Owner, mode, attributes, times and flags, in the order in which one does not undo another.
-pub fn describe(dir: RawFd, entry: &Entry) -> Result<()> {
-    let name = posix::name(&entry.name)?;
-    let now = posix::stat(dir, &name)?;
-    if (now.uid, now.gid) != (entry.uid, entry.gid) {
-        // SAFETY: the string is ended by a zero and outlives the call.
-        let r = unsafe {
-            libc::fchownat(dir, name.as_ptr(), entry.uid, entry.gid, libc::AT_SYMLINK_NOFOLLOW)
-        };
-        // An ordinary user cannot give files away: they stay the user's own.
-        // SAFETY: the call only returns a number.
-        if r != 0 && (posix::errno() != libc::EPERM || unsafe { libc::geteuid() } == 0) {
-            return Err(Error::source("set owner", &entry.name));
+/// Whether what has the entry's name is it already, and has no other name.
+fn stands(dir: RawFd, name: &CStr, entry: &Entry) -> bool {
+    let Ok(stat) = posix::stat(dir, name) else { return false };
+    stat.format() == describe::format(entry.kind)
+        && stat.links == 1
+        && match &entry.content {
+            Content::Target(text) => posix::read_link(dir, name).is_ok_and(|now| now == *text),
+            Content::Device(major, minor) => stat.device == (*major, *minor),
+            _ => true,
         }
-    }
-    posix::set_xattrs(dir, &name, &entry.xattrs)?;
-    if entry.kind != page::LINK {
-        // SAFETY: the string is ended by a zero and outlives the call.
-        let r = unsafe { libc::fchmodat(dir, name.as_ptr(), entry.mode, 0) };
-        check(i64::from(r), "set mode", &entry.name)?;
-    }
-    let (sec, nsec) = entry.mtime;
-    let times = [libc::timespec { tv_sec: sec, tv_nsec: i64::from(nsec) }; 2];
-    // SAFETY: the string is ended by a zero, and `times` is the pair that the call wants.
-    let r =
-        unsafe { libc::utimensat(dir, name.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
-    check(i64::from(r), "set times", &entry.name)?;
-    let flags = entry.ext(EXT_FLAGS).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
-    if flags != 0 {
-        let fd =
-            posix::open_at(dir, &name, libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0)?;
-        posix::set_flags(fd.as_raw_fd(), flags)?;
-    }
-    Ok(())
 }
