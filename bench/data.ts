@@ -7,7 +7,7 @@ import { binaries, sourceTrees } from "./data/machine.ts";
 import { noise, words } from "./data/seeded.ts";
 import { type DataSet, type Drawing, dataSet } from "./data/state.ts";
 
-/** What is timed; a backup of later days is all of them together. */
+/** What is timed; a set with several later days gives the mean of their backups. */
 export const ROWS = ["backup", "unchanged", "later", "restore", "one", "list"] as const;
 export type Row = (typeof ROWS)[number];
 

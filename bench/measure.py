@@ -10,9 +10,9 @@ interpreter's own, about 12 MiB.
 import ctypes
 import json
 import os
-import resource
 import subprocess
 import sys
+import tempfile
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -20,22 +20,27 @@ LEFTOVERS_S = 5
 
 stdout, folder, *command = sys.argv[1:]
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-with open(stdout, "wb") as out:
+with open(stdout, "wb") as out, tempfile.TemporaryFile() as err:
     start = time.monotonic()
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
+    child = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    _, status, used = os.wait4(child.pid, 0)
     wall = time.monotonic() - start
+    err.seek(0)
+    lines = err.read().decode(errors="replace").strip().splitlines() or [""]
+cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss
 while time.monotonic() - start < wall + LEFTOVERS_S:
     try:
-        if os.waitpid(-1, os.WNOHANG)[0] == 0:
-            time.sleep(0.01)
+        pid, _, used = os.wait4(-1, os.WNOHANG)
     except ChildProcessError:
         break
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-lines = done.stderr.decode(errors="replace").strip().splitlines() or [""]
+    if pid == 0:
+        time.sleep(0.01)
+        continue
+    cpu, peak = cpu + used.ru_utime + used.ru_stime, max(peak, used.ru_maxrss)
 print(json.dumps({
     "wall": wall,
-    "cpu": used.ru_utime + used.ru_stime,
-    "peak": used.ru_maxrss / 1024,
-    "status": done.returncode,
+    "cpu": cpu,
+    "peak": peak / 1024,
+    "status": os.waitstatus_to_exitcode(status),
     "said": lines[-1],
 }))

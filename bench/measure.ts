@@ -62,12 +62,13 @@ export async function measure(command: readonly string[], at: Surroundings): Pro
 /** What a command printed, for the few whose answer names the snapshot. */
 export const printed = (measured: Measured): string => readFileSync(measured.stdout, "utf8").trim();
 
-/** Several steps as one: times add, the peak is the largest. */
-export function together(figures: readonly Figure[]): Figure {
-  const sum = (of: (figure: Figure) => number) => figures.reduce((all, f) => all + of(f), 0);
+/** Several like steps as one: the mean of their times, the largest peak. */
+export function meanOf(figures: readonly Figure[]): Figure {
+  const mean = (of: (figure: Figure) => number) =>
+    figures.reduce((all, figure) => all + of(figure), 0) / figures.length;
   return {
-    wall: sum((f) => f.wall),
-    cpu: sum((f) => f.cpu),
+    wall: mean((f) => f.wall),
+    cpu: mean((f) => f.cpu),
     peak: Math.max(...figures.map((f) => f.peak)),
   };
 }

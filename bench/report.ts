@@ -9,6 +9,8 @@ import type { Round } from "./round.ts";
 export const UNNOTICED_S = 0.3;
 /** MiB that a backup and a restore may take at their peak. */
 const MEMORY = { backup: 128, unchanged: 128, later: 128, restore: 256, one: 256, list: 128 };
+/** Sizes that differ by less than this share are said to be even. */
+const EVEN = 0.005;
 /** Bytes a day of a database may add, in its dirty pages. */
 const ADDED_PER_DIRTY = 1.3;
 const US = "holdall";
@@ -17,7 +19,7 @@ const MIB = 1 << 20;
 const TITLES: Record<Row, string> = {
   backup: "first backup",
   unchanged: "unchanged backup",
-  later: "later days",
+  later: "a later day",
   restore: "restore",
   one: "one file back",
   list: "list snapshots",
@@ -85,7 +87,11 @@ function measures(recipe: Recipe, set: DataSet): Measure[] {
       of: (m) => m.figures[row]?.wall,
       say: seconds,
       unnoticed: UNNOTICED_S,
-      target: (_, ratio) => (target ? `${target}x: ${met(ratio >= target)}` : ""),
+      target: (ours, ratio) => {
+        if (target === undefined) return "";
+        const unnoticed = ratio < target && ours < UNNOTICED_S;
+        return `${target}x: ${unnoticed ? `under ${UNNOTICED_S} s` : met(ratio >= target)}`;
+      },
     };
   });
   const size: Measure = {
@@ -189,6 +195,7 @@ export function markdown(recipe: Recipe, set: DataSet, columns: readonly Column[
 }
 
 function said({ ratio, won }: Verdict): string {
-  if (ratio >= 1) return `ahead ${ratio.toFixed(2)}x`;
+  if (Math.abs(ratio - 1) < EVEN) return `even (${((1 / ratio - 1) * 100).toFixed(2)} %)`;
+  if (ratio > 1) return `ahead ${ratio.toFixed(2)}x`;
   return won ? `won (under ${UNNOTICED_S} s)` : `**behind ${(1 / ratio).toFixed(2)}x**`;
 }

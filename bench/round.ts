@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { join } from "node:path";
 import type { DataSet } from "./data/state.ts";
 import type { Row } from "./data.ts";
-import { type Figure, type Measured, measure, printed, together } from "./measure.ts";
+import { type Figure, type Measured, meanOf, measure, printed } from "./measure.ts";
 import { type Peer, repositoryOf, type Saved } from "./peers/peer.ts";
 import { freshFileSystem, temporaryFolder } from "./place.ts";
 
@@ -72,7 +72,7 @@ async function laterDays(set: DataSet, save: () => Promise<Figure>): Promise<Fig
     set.go(day);
     days.push(await save());
   }
-  return together(days);
+  return meanOf(days);
 }
 
 async function restore(

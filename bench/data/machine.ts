@@ -66,10 +66,11 @@ function collect(roots: string[], limit: Limit, fits: (file: Found) => boolean):
   const lists = roots.filter((r) => r && existsSync(r)).map((root) => [...filesBelow(root, fits)]);
   const all = lists.flat();
   const bytes = all.reduce((sum, file) => sum + file.bytes, 0);
-  const share = Math.min(1, limit.files / all.length, limit.bytes / bytes);
+  const ofFiles = Math.min(1, limit.files / all.length);
+  const ofBytes = Math.min(1, limit.bytes / bytes);
   return lists.flatMap((list) => {
-    let left = share * list.reduce((sum, file) => sum + file.bytes, 0);
-    return list.slice(0, Math.ceil(share * list.length)).filter((file) => {
+    let left = ofBytes * list.reduce((sum, file) => sum + file.bytes, 0);
+    return list.slice(0, Math.ceil(ofFiles * list.length)).filter((file) => {
       left -= file.bytes;
       return left >= 0;
     });
