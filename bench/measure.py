@@ -42,5 +42,5 @@ print(json.dumps({
     "cpu": cpu,
     "peak": peak / 1024,
     "status": os.waitstatus_to_exitcode(status),
-    "said": lines[-1],
+    "said": " / ".join(line.strip() for line in lines[-2:]),
 }))

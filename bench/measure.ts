@@ -32,7 +32,7 @@ function settle(cold: boolean): void {
   if (cold) writeFileSync("/proc/sys/vm/drop_caches", "3");
 }
 
-/** Throws an Error with the command's last line on standard error where its status is not 0. */
+/** Throws an Error with the command's last words on standard error where its status is not 0. */
 export async function measure(command: readonly string[], at: Surroundings): Promise<Measured> {
   settle(at.cold);
   const stdout = join(at.scratch, "stdout");
