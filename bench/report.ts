@@ -89,6 +89,7 @@ function measures(recipe: Recipe, set: DataSet): Measure[] {
       say: seconds,
       unnoticed: UNNOTICED_S,
       target: (ours, ratio) => {
+        if (recipe.within) return `<= ${recipe.within} s: ${met(ours <= recipe.within)}`;
         if (target === undefined) return "";
         const unnoticed = ratio < target && ours < UNNOTICED_S;
         return `${target}x: ${unnoticed ? `under ${UNNOTICED_S} s` : met(ratio >= target)}`;

@@ -147,7 +147,8 @@ const BUPSTASH: Peer = {
     "bupstash",
     "restore",
     "-q",
-    "--ownership",
+    // Owners come back as they do with the others, which decide by themselves.
+    ...(process.getuid?.() === 0 ? ["--ownership"] : []),
     "--into",
     out,
     `id=${printed}`,
