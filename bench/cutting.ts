@@ -1,8 +1,8 @@
 /**
- * What the average chunk size costs and saves: chunks, bytes that are unique on the first day, bytes
- * the later days add; by content as FORMAT.md cuts, and in pages. `node .build/bench/cutting.js`.
+ * What the average chunk size costs and saves: chunks, unique bytes of the first day, bytes the
+ * later days add; by content as FORMAT.md cuts, and in pages. `node .build/bench/cutting.js`.
  *
- * The cuts are found here by OpenSSL's AES over the sixteen alignments of a file, not by the product:
+ * The cuts are found by OpenSSL's AES over the sixteen alignments of a file, not by the product:
  * this measures the rule, before compression, at sizes the product is not built for.
  */
 import { createCipheriv, createHash } from "node:crypto";

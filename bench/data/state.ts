@@ -35,7 +35,7 @@ export interface DataSet {
   readonly days: number;
   /** A file in the middle, for the row that brings back one. */
   readonly one: string;
-  /** 4 KiB pages of changed files that differ from the day before, over all later days, in bytes. */
+  /** Bytes in 4 KiB pages that differ from the day before, over all later days. */
   readonly dirty: number;
   readonly go: (day: number) => void;
 }

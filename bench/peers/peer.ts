@@ -11,7 +11,7 @@ export interface Saved {
   readonly printed: string;
 }
 
-/** Every path is absolute; `home` is a fresh folder that is the peer's whole world for one round. */
+/** Paths are absolute; `home` is a fresh folder, the peer's whole world for one round. */
 export interface Peer {
   /** Column heading: the program and how it is set. */
   readonly name: string;
