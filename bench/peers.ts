@@ -1,142 +1,175 @@
 /**
- * Backup, unchanged backup and restore against the peers on PATH: the same data in one run, rounds
- * interleaved, medians, CPU seconds and peak memory beside wall seconds. `npm run bench [folder]`.
+ * Backup, unchanged backup, later days and restores against the peers on PATH: the same data in one
+ * run, rounds interleaved and their order rotated, medians, CPU seconds and peak memory beside wall
+ * seconds. `npm run bench -- --help`.
  */
-import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { Command } from "commander";
+import type { DataSet } from "./data/state.ts";
+import { prepare, RECIPES, type Recipe, ROWS, type Row, warm } from "./data.ts";
+import { describeMachine, type Machine, versionOf } from "./machine.ts";
+import type { Peer } from "./peers/peer.ts";
+import { PEERS } from "./peers/table.ts";
+import { canMount, cleanUpOnSignals } from "./place.ts";
+import { type Column, markdown, medians, verdicts } from "./report.ts";
+import { round } from "./round.ts";
 
-const ROUNDS = 3;
-const main = resolve(import.meta.dirname, "../src/cli/main.js");
-
-type Command = string[];
-
-interface Peer {
-  readonly name: string;
-  readonly probe: Command;
-  readonly env: (place: string) => NodeJS.ProcessEnv;
-  readonly init: (place: string) => Command;
-  readonly save: (place: string, source: string) => Command;
-  readonly restore: (place: string, out: string) => Command;
+interface Options {
+  readonly data: string;
+  readonly work: string;
+  readonly out?: string;
+  readonly scale: number;
+  readonly seed: string;
+  readonly rounds: number;
+  readonly quick?: true;
+  readonly cold?: true;
+  readonly only?: string[];
+  readonly sets?: string[];
+  readonly rows?: string[];
 }
 
-const PEERS: Peer[] = [
-  {
-    name: "holdall",
-    probe: [process.execPath, main, "--version"],
-    env: (p) => ({ HOLDALL_REPOSITORY: join(p, "repo"), HOLDALL_KEYFILE: join(p, "key") }),
-    init: () => [process.execPath, main, "init"],
-    save: (_p, s) => [process.execPath, main, "backup", "-q", s],
-    restore: (_p, out) => [process.execPath, main, "restore", "latest", "--to", out],
-  },
-  {
-    name: "restic",
-    probe: ["restic", "version"],
-    env: (p) => ({
-      RESTIC_REPOSITORY: join(p, "repo"),
-      RESTIC_PASSWORD: "x",
-      RESTIC_CACHE_DIR: join(p, "cache"),
-    }),
-    init: () => ["restic", "init", "-q"],
-    save: (_p, s) => ["restic", "backup", "-q", s],
-    restore: (_p, out) => ["restic", "restore", "-q", "latest", "--target", out],
-  },
-  {
-    name: "borg zstd,1",
-    probe: ["borg", "--version"],
-    env: (p) => ({ BORG_REPO: join(p, "repo"), BORG_PASSPHRASE: "x", BORG_BASE_DIR: p }),
-    init: () => ["borg", "init", "-e", "repokey-blake2"],
-    save: (_p, s) => ["borg", "create", "-C", "zstd,1", "::{now:%s-%f}", s],
-    restore: (p, out) => [
-      "sh",
-      "-c",
-      `cd '${out}' && borg extract "::$(borg list --last 1 --short '${join(p, "repo")}')"`,
-    ],
-  },
-  {
-    name: "rustic",
-    probe: ["rustic", "--version"],
-    env: (p) => ({
-      RUSTIC_REPOSITORY: join(p, "repo"),
-      RUSTIC_PASSWORD: "x",
-      RUSTIC_CACHE_DIR: join(p, "cache"),
-    }),
-    init: () => ["rustic", "init"],
-    save: (_p, s) => ["rustic", "backup", s],
-    restore: (_p, out) => ["rustic", "restore", "latest", out],
-  },
-];
+const QUICK_SCALE = 0.4;
+const note = (text: string): boolean => process.stderr.write(`${text}\n`);
+const listed = (text: string): string[] => text.split(",").map((word) => word.trim());
 
-/** Wall and CPU seconds and peak MiB of one command, by /usr/bin/env's own child usage. */
-function timed(command: Command, env: NodeJS.ProcessEnv): [number, number, number] {
-  const script =
-    "import resource,subprocess,sys,time\nt=time.time()\nr=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.PIPE)\nu=resource.getrusage(resource.RUSAGE_CHILDREN)\nprint(time.time()-t,u.ru_utime+u.ru_stime,u.ru_maxrss/1024)\nsys.stderr.buffer.write(r.stderr[-500:])\nsys.exit(r.returncode)";
-  const r = spawnSync("python3", ["-c", script, ...command], {
-    env: { ...process.env, ...env },
-    encoding: "utf8",
+function options(): Options {
+  const parsed = new Command("bench")
+    .description("times holdall and the backup programs on PATH on the same data")
+    .requiredOption("--data <folder>", "where the data sets are built once and kept")
+    .option(
+      "--work <folder>",
+      "where repositories and restores go",
+      join(tmpdir(), "holdall-bench"),
+    )
+    .option("--out <folder>", "write report.md and report.json there")
+    .option("--scale <share>", "size of the data sets", Number, 1)
+    .option("--seed <word>", "what the data sets are drawn from", "1")
+    .option("--rounds <n>", "rounds of every tool", Number, 3)
+    .option("--quick", `scale ${QUICK_SCALE}, one setting of each program`)
+    .option("--cold", "drop the page cache before every step (root)")
+    .option("--only <names>", "programs whose name begins so, such as holdall,bupstash", listed)
+    .option("--sets <names>", `data sets of ${RECIPES.map((r) => r.name).join(",")}`, listed)
+    .option("--rows <names>", `rows of ${ROWS.join(",")} (backup is always run)`, listed)
+    .parse()
+    .opts<Options>();
+  const given = parsed.quick ? { ...parsed, scale: parsed.scale * QUICK_SCALE } : parsed;
+  known(
+    "data set",
+    given.sets,
+    RECIPES.map((r) => r.name),
+  );
+  known("row", given.rows, ROWS);
+  return { ...given, data: resolve(given.data), work: resolve(given.work) };
+}
+
+function known(kind: string, asked: readonly string[] | undefined, all: readonly string[]): void {
+  const strange = asked?.find((name) => !all.includes(name));
+  if (strange !== undefined) throw new Error(`no ${kind} ${strange}: ${all.join(", ")}`);
+}
+
+/** The programs to run; those that are absent are named with what installs them. */
+function present({ only, quick }: Options): Peer[] {
+  const asked = PEERS.filter((peer) => {
+    if (only !== undefined) return only.some((name) => peer.name.startsWith(name));
+    return !(quick && peer.variant && peer.only === undefined);
   });
-  if (r.status !== 0) throw new Error(`${command.join(" ")}: ${r.stderr}`);
-  const [wall = 0, cpu = 0, memory = 0] = r.stdout.trim().split(" ").map(Number);
-  return [wall, cpu, memory];
+  return asked.filter((peer) => {
+    const found = versionOf(peer) !== undefined;
+    if (!found) note(`${peer.name} is not on PATH: ${peer.install}`);
+    return found;
+  });
 }
 
-const median = (list: number[]) => list.sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
-
-function round(
-  peer: Peer,
-  source: string,
-): Record<string, [number, number, number]> & { size?: never } {
-  const place = mkdtempSync(join(tmpdir(), "holdall-bench-"));
-  writeFileSync(join(place, "key"), randomBytes(32).toString("hex"));
-  const out = join(place, "out");
-  mkdirSync(out);
-  const env = peer.env(place);
-  timed(peer.init(place), env);
-  const figures = {
-    backup: timed(peer.save(place, source), env),
-    unchanged: timed(peer.save(place, source), env),
-    restore: timed(peer.restore(place, out), env),
-    MiB: [
-      Number(
-        spawnSync("du", ["-sk", join(place, "repo")], { encoding: "utf8" }).stdout.split("\t")[0],
-      ) / 1024,
-      0,
-      0,
-    ] as [number, number, number],
-  };
-  rmSync(place, { recursive: true, force: true });
-  return figures;
+/** All rounds of one data set. A tool that failed is named and left out of the next rounds. */
+async function run(recipe: Recipe, set: DataSet, peers: readonly Peer[], given: Options) {
+  const columns = new Map<Peer, Column>();
+  for (const peer of peers) {
+    if (peer.only && !peer.only.includes(recipe.name)) continue;
+    columns.set(peer, { name: peer.name, rounds: [] });
+  }
+  const order = [...columns];
+  const rows = recipe.rows.filter((row) => given.rows?.includes(row) ?? true);
+  for (let i = 0; i < given.rounds; i++) {
+    // Whoever comes after a large removal pays for it: not always the same one.
+    const turn = (i * Math.ceil(order.length / given.rounds)) % Math.max(1, order.length);
+    for (const [peer, column] of [...order.slice(turn), ...order.slice(0, turn)]) {
+      if (column.failure !== undefined) continue;
+      try {
+        const terms = { work: given.work, rows, cold: given.cold ?? false, compare: i === 0 };
+        const done = await round(peer, set, terms);
+        column.rounds.push(done);
+        note(`${recipe.name} ${i + 1}/${given.rounds} ${peer.name}: ${spent(done.figures)}`);
+      } catch (error) {
+        column.failure = error instanceof Error ? error.message : String(error);
+        note(`${recipe.name} ${i + 1}/${given.rounds} ${peer.name} failed: ${column.failure}`);
+      }
+    }
+  }
+  return order.map(([, column]) => column);
 }
 
-const source = resolve(
-  process.argv[2] ?? join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src"),
-);
-const present = PEERS.filter((p) => spawnSync(p.probe[0] ?? "", p.probe.slice(1)).status === 0);
-const results = new Map<string, ReturnType<typeof round>[]>(present.map((p) => [p.name, []]));
-for (let i = 0; i < ROUNDS; i++) {
-  // The order rotates: whoever comes after a large removal pays for it.
-  for (const peer of [
-    ...present.slice(i % present.length),
-    ...present.slice(0, i % present.length),
-  ]) {
-    results.get(peer.name)?.push(round(peer, source));
+const spent = (figures: Partial<Record<Row, { wall: number }>>): string =>
+  Object.entries(figures)
+    .map(([row, { wall }]) => `${row} ${wall.toFixed(2)}`)
+    .join(", ");
+
+function preface(machine: Machine, given: Options): string {
+  const { cpu, cores, memoryMiB, kernel, fileSystem, node, features } = machine;
+  const versions = Object.entries(machine.versions).map(([name, said]) => `${name}: ${said}`);
+  const target = canMount() ? "a fresh ext4 image" : "a plain folder (no root, no fresh image)";
+  return [
+    `${cpu}, ${cores} cores (${features.join(" ")}), ${memoryMiB} MiB, Linux ${kernel}, `,
+    `repositories on ${fileSystem}, Node ${node}.\n\n${versions.join("; ")}.\n\n`,
+    `Medians of ${given.rounds}, scale ${given.scale}, seed ${given.seed}, `,
+    `${given.cold ? "cold" : "warm"}; wall s (CPU s, peak MiB of the largest process). `,
+    `Restores go to ${target} and were compared with the source. `,
+    "Key derivation is part of every peer's run but bupstash's and holdall's, which have key ",
+    "files: `list snapshots` of the tiny folder shows what it costs each.\n\n",
+  ].join("");
+}
+
+async function main(): Promise<void> {
+  cleanUpOnSignals();
+  const given = options();
+  mkdirSync(given.work, { recursive: true });
+  const peers = present(given);
+  if (!canMount()) note("not root: restores go to a plain folder instead of a fresh ext4 image");
+  const machine = describeMachine(peers, given.work);
+  const recipes = RECIPES.filter((recipe) => given.sets?.includes(recipe.name) ?? true);
+  let report = preface(machine, given);
+  process.stdout.write(report);
+  const sets: object[] = [];
+  for (const recipe of recipes) {
+    note(`${recipe.name}: preparing`);
+    const set = prepare(recipe, given.data, given.scale, given.seed);
+    set.go(1);
+    warm(set.live);
+    const columns = await run(recipe, set, peers, given);
+    set.go(1);
+    const section = markdown(recipe, set, columns);
+    report += section;
+    process.stdout.write(section);
+    const { name, about } = recipe;
+    const { files, bytes, days, dirty } = set;
+    const judged = verdicts(recipe, set, columns);
+    const tools = columns.map((c) => ({
+      ...c,
+      medians: c.rounds.length ? medians(c.rounds) : null,
+    }));
+    sets.push({ name, about, files, bytes, days, dirty, tools, verdicts: judged });
+    if (given.out === undefined) continue;
+    // After every set, so that a run that is ended early has what it measured.
+    mkdirSync(given.out, { recursive: true });
+    writeFileSync(join(given.out, "report.md"), report);
+    const { rounds, scale, seed, cold = false } = given;
+    const all = { machine, rounds, scale, seed, cold, sets };
+    writeFileSync(join(given.out, "report.json"), JSON.stringify(all, null, 2));
   }
 }
-process.stdout.write(
-  `${source}: medians of ${ROUNDS}; wall s (CPU s, peak MiB)\n\n| | backup | unchanged | restore | MiB |\n|---|---|---|---|---|\n`,
-);
-for (const [name, rounds] of results) {
-  const cell = (row: string) => {
-    const [wall, cpu, memory] = [0, 1, 2].map((i) =>
-      median(rounds.map((r) => r[row]?.[i] ?? Number.NaN)),
-    ) as [number, number, number];
-    return row === "MiB"
-      ? wall.toFixed(1)
-      : `${wall.toFixed(2)} (${cpu.toFixed(2)}, ${memory.toFixed(0)})`;
-  };
-  process.stdout.write(
-    `| ${name} | ${["backup", "unchanged", "restore", "MiB"].map(cell).join(" | ")} |\n`,
-  );
-}
+
+await main().catch((error: unknown) => {
+  note(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+});
