@@ -12,8 +12,9 @@ use holdall_core::list::{self, Rows};
 use holdall_core::object::hex;
 use holdall_core::page::{Content, Entry, DIR, EXT_PARTIAL};
 use holdall_core::reader::{Fetch, FolderFetch, Reader};
-use holdall_core::restore::{self, Restore};
+use holdall_core::restore::{self, What};
 use holdall_core::sink::Sink;
+use holdall_core::writing::Writing;
 use holdall_core::{output, stream, verify};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -241,14 +242,20 @@ impl Run {
             dry: self.spec.flags[2],
             workers: self.spec.workers,
         };
-        let mut job = Restore::new(reader, plan, self.counts.clone());
-        // The root lists only the beginnings of the saved paths, unless `/` itself was saved.
-        let partial = match &entry {
-            Some(entry) => entry.ext(EXT_PARTIAL).is_some(),
-            None => !self.spec.paths.iter().any(Vec::is_empty),
+        let what = match (page, entry) {
+            (Some(page), Some(entry)) => {
+                What::Folder { page, partial: entry.ext(EXT_PARTIAL).is_some() }
+            }
+            // The root lists only the beginnings of the saved paths, unless `/` itself was saved.
+            (Some(page), None) => {
+                What::Folder { page, partial: !self.spec.paths.iter().any(Vec::is_empty) }
+            }
+            (None, Some(entry)) => What::Entry(entry),
+            (None, None) => return Ok("{}".into()),
         };
-        let done = job.run(page, partial, entry);
-        for (path, message) in std::mem::take(&mut *job.troubles.lock().expect("no panic")) {
+        let writing = Writing::new(reader, self.counts.clone(), plan.dry);
+        let done = restore::run(&writing, &plan, what);
+        for (path, message) in std::mem::take(&mut *writing.troubles.lock().expect("no panic")) {
             self.trouble(path, message);
         }
         done.map(|()| "{}".into())

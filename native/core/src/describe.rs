@@ -54,10 +54,16 @@ pub fn open(fd: RawFd, entry: &Entry) -> Result<()> {
     }
     let (tv_sec, nsec) = entry.mtime;
     let times = [libc::timespec { tv_sec, tv_nsec: i64::from(nsec) }; 2];
-    let path = attribute::proc_path(fd);
-    let r = unsafe { libc::utimensat(libc::AT_FDCWD, path.as_ptr(), times.as_ptr(), 0) };
+    let plain = matches!(entry.kind, page::FILE | page::DIR);
+    let path = if plain { None } else { Some(attribute::proc_path(fd)) };
+    let r = match &path {
+        // SAFETY: `times` is the pair that the call wants.
+        None => unsafe { libc::futimens(fd, times.as_ptr()) },
+        // SAFETY: as above; the string is ended by a zero and outlives the call.
+        Some(path) => unsafe { libc::utimensat(libc::AT_FDCWD, path.as_ptr(), times.as_ptr(), 0) },
+    };
     outcome = outcome.and(check(i64::from(r), "set times", &entry.name).map(drop));
-    if matches!(entry.kind, page::FILE | page::DIR) {
+    if plain {
         outcome = outcome
             .and(attribute::set_project(fd, number(entry, EXT_PROJECT)))
             .and(attribute::set_flags(fd, number(entry, EXT_FLAGS)));

@@ -1,7 +1,7 @@
 //! Folders as a tree of handles: everything is reached name by name beneath an open ancestor, so that
 //! no path is too deep and no link is ever followed.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::posix::open_beneath;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +21,11 @@ impl Dir {
     /// A root is always open; `name` is how messages call it.
     pub fn root(name: Vec<u8>, handle: OwnedFd) -> Arc<Dir> {
         Arc::new(Dir { parent: None, name, handle: Mutex::new(Some(Arc::new(handle))) })
+    }
+
+    /// A folder that does not exist: what lies below it cannot be opened.
+    pub fn absent(name: Vec<u8>) -> Arc<Dir> {
+        Arc::new(Dir { parent: None, name, handle: Mutex::new(None) })
     }
 
     pub fn below(parent: &Arc<Dir>, name: Vec<u8>) -> Arc<Dir> {
@@ -63,7 +68,8 @@ impl Dir {
                 break fd.clone();
             }
             names.push(at.name.clone());
-            at = at.parent.as_ref().expect("the root is always open");
+            let absent = || Error::Source { op: "open", path: self.path(b""), errno: libc::ENOENT };
+            at = at.parent.as_ref().ok_or_else(absent)?;
         };
         if names.is_empty() {
             return Ok(base);

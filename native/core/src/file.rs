@@ -32,8 +32,11 @@ pub struct Large {
 }
 
 impl Large {
-    /// Tells the kernel that the file will be read.
+    /// Tells the kernel that the file will be read; of one with holes only parts are.
     fn announce(&self) {
+        if self.extents.is_some() {
+            return;
+        }
         // SAFETY: a plain system call on an open descriptor; it is only advice.
         unsafe {
             let want = libc::POSIX_FADV_WILLNEED;

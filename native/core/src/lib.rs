@@ -2,6 +2,7 @@
 
 pub mod attribute;
 pub mod before;
+pub mod branch;
 pub mod crypto;
 pub mod cut;
 pub mod describe;
@@ -15,6 +16,7 @@ pub mod id_set;
 pub mod index;
 pub mod ingest;
 pub mod keyring;
+pub mod leaves;
 pub mod list;
 pub mod map;
 pub mod msgpack;
@@ -37,3 +39,4 @@ pub mod tar;
 pub mod target;
 pub mod verify;
 pub mod worker;
+pub mod writing;

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::expand::Expander;
 use crate::index::{Place, Table};
 use crate::keyring::{Domain, Keyring};
+use crate::leaves::Leaves;
 use crate::object::{hex, Header};
 use crate::pack::{Id, PackKey, HEADER_TYPE};
 use crate::page::{Content, Entry, Page};
@@ -169,24 +170,12 @@ impl Reader {
         }
     }
 
-    /// Visits a folder's entries in order, each with its hint when `hints` is given.
-    pub fn folder(&self, page: &Id, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
-        match self.page(page)? {
-            Page::Leaf(entries) => entries.into_iter().try_for_each(visit),
-            Page::Node(children) => {
-                children.iter().try_for_each(|(_, id, _)| self.folder(id, visit))
-            }
-            _ => Err(Error::Damaged("hints where a folder's page should be".into())),
-        }
-    }
-
     /// All entries of a folder.
     pub fn entries(&self, page: &Id) -> Result<Vec<Entry>> {
-        let mut out = Vec::new();
-        self.folder(page, &mut |e| {
-            out.push(e);
-            Ok(())
-        })?;
+        let (mut leaves, mut out) = (Leaves::new(*page), Vec::new());
+        while let Some(leaf) = leaves.next(self) {
+            out.extend(leaf?);
+        }
         Ok(out)
     }
 
@@ -194,7 +183,16 @@ impl Reader {
     pub fn find(&self, root: &Id, path: &[Vec<u8>]) -> Result<Option<Entry>> {
         let mut page = *root;
         for (i, name) in path.iter().enumerate() {
-            let found = self.entries(&page)?.into_iter().find(|e| &e.name == name);
+            let mut leaves = Leaves::new(page);
+            let found = loop {
+                match leaves.next(self).transpose()? {
+                    None => break None,
+                    Some(leaf) => match leaf.into_iter().find(|e| &e.name == name) {
+                        None => {}
+                        found => break found,
+                    },
+                }
+            };
             match found {
                 Some(entry) if i + 1 == path.len() => return Ok(Some(entry)),
                 Some(Entry { content: Content::Dir(id, _), .. }) => page = id,

@@ -1,31 +1,30 @@
-//! The restore job: folders first, then data block by block, links and devices after it, metadata of
-//! folders last. Everything is reached through handles beneath the target; no link is ever followed.
+//! The restore job: its planner makes folders and says which chunk goes where, its workers write
+//! (`writing.rs`); links and devices come last, and each folder's metadata when all below it is done.
+//! Everything is reached through handles beneath the target; no link is ever followed.
 //!
 //! A killed restore is finished by the next run: what already matches is kept, the rest rewritten.
 
-use crate::describe;
+use crate::branch::Branch;
 use crate::dir::Dir;
 use crate::error::{Error, Result};
-use crate::index::Place;
+use crate::leaves::Leaves;
+use crate::names::Names;
 use crate::pack::Id;
 use crate::page::{self, Content, Entry, EXT_EXTENTS, EXT_PARTIAL};
 use crate::posix;
-use crate::reader::{Opener, Reader, DATA};
 use crate::remove;
 use crate::target::{self, Target};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-
-/// Plaintext bytes planned before they are written.
-const BATCH: usize = 64 << 20;
-const BATCH_PIECES: usize = 64 << 10;
+use crate::writing::{Piece, Writing, BATCH, BATCH_PIECES};
+use std::collections::HashMap;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
 
 pub struct Spec {
     /// An existing folder.
     pub target: Vec<u8>,
     pub delete: bool,
+    /// Compares and counts only.
     pub dry: bool,
     pub workers: usize,
 }
@@ -39,198 +38,205 @@ pub struct Counts {
     pub cancelled: AtomicBool,
 }
 
-struct Piece {
-    place: Place,
-    id: Id,
-    target: Arc<Target>,
-    offset: u64,
+/// What is to be restored: the entries of a folder, or one entry.
+pub enum What {
+    /// `partial`: the folder may hold more than the snapshot lists, and loses nothing.
+    Folder {
+        page: Id,
+        partial: bool,
+    },
+    Entry(Entry),
 }
 
+/// A folder whose leaves are still to be visited.
+struct Frame {
+    branch: Arc<Branch>,
+    leaves: Leaves,
+    /// Names that stand there and may have to go, and how many of them were looked at.
+    there: Option<(Names, usize)>,
+}
+
+/// An entry that waits until all files are written.
 struct Later {
-    folder: Arc<Dir>,
+    branch: Arc<Branch>,
     entry: Entry,
 }
 
-pub struct Restore {
-    pub reader: Reader,
-    pub spec: Spec,
-    counts: Arc<Counts>,
-    pub troubles: Mutex<Vec<(Vec<u8>, String)>>,
-    pieces: Vec<Piece>,
-    bytes: usize,
-    links: HashMap<u64, (Arc<Dir>, Vec<u8>)>,
-    later: Vec<Later>,
-    folders: Vec<(Arc<Dir>, Entry, bool)>,
+/// Restores into the target; what went wrong with single entries is among `writing.troubles`.
+pub fn run(writing: &Writing, spec: &Spec, what: What) -> Result<()> {
+    posix::raise_handle_limit();
+    let (target, flags) = (posix::name(&spec.target)?, libc::O_RDONLY | libc::O_DIRECTORY);
+    let dir = match posix::open_at(libc::AT_FDCWD, &target, flags, 0) {
+        Ok(handle) => Dir::root(spec.target.clone(), handle),
+        Err(_) if spec.dry => Dir::absent(spec.target.clone()),
+        Err(e) => return Err(e),
+    };
+    let (pieces, links, later) = (vec![], HashMap::new(), vec![]);
+    let mut plan = Plan { writing, spec, pieces, bytes: 0, links, later };
+    std::thread::scope(|scope| {
+        for _ in 0..spec.workers.max(1) {
+            scope.spawn(|| writing.work());
+        }
+        let planned = plan.all(Branch::root(dir), what);
+        writing.close();
+        planned
+    })?;
+    if writing.cancelled() {
+        return Err(Error::Cancelled);
+    }
+    plan.finish();
+    Ok(())
 }
 
-impl Restore {
-    pub fn new(reader: Reader, spec: Spec, counts: Arc<Counts>) -> Restore {
-        Restore {
-            reader,
-            spec,
-            counts,
-            troubles: Mutex::default(),
-            pieces: vec![],
-            bytes: 0,
-            links: HashMap::new(),
-            later: vec![],
-            folders: vec![],
-        }
-    }
+struct Plan<'a> {
+    writing: &'a Writing,
+    spec: &'a Spec,
+    pieces: Vec<Piece>,
+    /// Plaintext bytes of `pieces`.
+    bytes: usize,
+    /// The first restored name of each group of hard links.
+    links: HashMap<u64, (Arc<Branch>, Vec<u8>)>,
+    later: Vec<Later>,
+}
 
-    /// Restores the folder whose pages begin at `page`, or one entry, into the target. A `partial`
-    /// folder never loses what the snapshot does not list.
-    pub fn run(&mut self, page: Option<Id>, partial: bool, single: Option<Entry>) -> Result<()> {
-        posix::raise_handle_limit();
-        let handle = posix::open_at(
-            libc::AT_FDCWD,
-            &posix::name(&self.spec.target)?,
-            libc::O_RDONLY | libc::O_DIRECTORY,
-            0,
-        )?;
-        let root = Dir::root(self.spec.target.clone(), handle);
+impl Plan<'_> {
+    fn all(&mut self, root: Arc<Branch>, what: What) -> Result<()> {
         let mut stack = Vec::new();
-        match (page, single) {
-            (Some(page), _) => stack.push((root, page, partial)),
-            (None, Some(entry)) => {
-                let fd = root.open()?;
-                self.entry(&root, fd.as_raw_fd(), entry, &mut stack)?;
+        match what {
+            What::Folder { page, partial } => stack.push(self.frame(root, page, partial)),
+            What::Entry(entry) => {
+                let handle = root.dir.open().ok();
+                self.entry(&root, handle.as_ref(), entry, &mut stack)?;
             }
-            _ => {}
         }
-        while let Some((folder, page, partial)) = stack.pop() {
-            if self.counts.cancelled.load(Ordering::Relaxed) {
+        while let Some(frame) = stack.last_mut() {
+            if self.writing.cancelled() {
                 return Err(Error::Cancelled);
             }
-            self.folder(&folder, &page, partial, &mut stack)?;
-        }
-        self.flush()?;
-        self.finish()
-    }
-
-    fn trouble(&self, folder: &Dir, name: &[u8], e: &Error) {
-        let text = match e {
-            Error::Source { .. } => crate::scan::reason(e),
-            other => other.to_string(),
-        };
-        self.troubles.lock().expect("no panic").push((folder.path(name), text));
-    }
-
-    fn folder(
-        &mut self,
-        folder: &Arc<Dir>,
-        page: &Id,
-        partial: bool,
-        stack: &mut Vec<(Arc<Dir>, Id, bool)>,
-    ) -> Result<()> {
-        let entries = match self.reader.entries(page) {
-            Ok(entries) => entries,
-            Err(e) => {
-                self.trouble(folder, b"", &e);
-                return Ok(());
-            }
-        };
-        let handle = match folder.open() {
-            Ok(handle) => handle,
-            Err(_) if self.spec.dry => {
-                entries.iter().for_each(|e| self.count(e));
-                for e in entries {
-                    if let Content::Dir(id, _) = e.content {
-                        stack.push((Dir::below(folder, e.name), id, false));
-                    }
+            match frame.leaves.next(&self.writing.reader) {
+                Some(Ok(entries)) => self.leaf(entries, &mut stack)?,
+                Some(Err(e)) => {
+                    // What cannot be listed must not be taken for deleted.
+                    frame.there = None;
+                    self.writing.trouble(&frame.branch.dir, b"", &e);
                 }
-                return Ok(());
+                None => {
+                    let mut frame = stack.pop().expect("seen above");
+                    self.delete_before(&mut frame, None);
+                    self.writing.release(&frame.branch);
+                }
             }
+        }
+        self.flush();
+        Ok(())
+    }
+
+    fn frame(&self, branch: Arc<Branch>, page: Id, partial: bool) -> Frame {
+        let list = || {
+            let handle = branch.dir.open().ok()?;
+            let names = Names::read(handle.as_raw_fd(), &mut Vec::new()).ok()?;
+            Some((names, 0))
+        };
+        let there = if self.spec.delete && !partial { list() } else { None };
+        Frame { there, leaves: Leaves::new(page), branch }
+    }
+
+    fn leaf(&mut self, entries: Vec<Entry>, stack: &mut Vec<Frame>) -> Result<()> {
+        let frame = stack.last_mut().expect("the leaf is of its folder");
+        for entry in &entries {
+            self.delete_before(frame, Some(&entry.name));
+        }
+        let branch = frame.branch.clone();
+        let handle = match branch.dir.open() {
+            Ok(handle) => Some(handle),
+            Err(_) if self.spec.dry => None,
             Err(e) => {
-                self.trouble(folder, b"", &e);
+                self.writing.trouble(&branch.dir, b"", &e);
                 return Ok(());
             }
         };
-        let fd = handle.as_raw_fd();
-        if self.spec.delete && !partial {
-            self.delete_others(folder, fd, &entries)?;
-        }
-        folder.keep(&handle);
+        handle.iter().for_each(|h| branch.dir.keep(h));
+        let mut below = Vec::new();
         for entry in entries {
             let name = entry.name.clone();
-            match self.entry(folder, fd, entry, stack) {
+            match self.entry(&branch, handle.as_ref(), entry, &mut below) {
                 Err(e @ (Error::Cancelled | Error::Invalid(_))) => return Err(e),
-                Err(e) => self.trouble(folder, &name, &e),
+                Err(e) => self.writing.trouble(&branch.dir, &name, &e),
                 Ok(()) => {}
             }
         }
+        stack.extend(below.into_iter().rev());
         Ok(())
     }
 
-    fn delete_others(&mut self, folder: &Arc<Dir>, fd: RawFd, entries: &[Entry]) -> Result<()> {
-        let wanted: HashSet<&[u8]> = entries.iter().map(|e| &e.name[..]).collect();
-        for name in posix::names(fd)? {
-            if wanted.contains(&name[..]) {
+    /// Deletes what stands in the folder up to `name`, or to the end, and is not in the snapshot.
+    fn delete_before(&mut self, frame: &mut Frame, name: Option<&[u8]>) {
+        let Some((names, at)) = &mut frame.there else { return };
+        while *at < names.len() && name.is_none_or(|n| names.get(*at) <= n) {
+            let found = names.get(*at);
+            *at += 1;
+            if name == Some(found) {
+                return;
+            }
+            self.writing.counts.deleted.fetch_add(1, Ordering::Relaxed);
+            if self.spec.dry {
                 continue;
             }
-            self.counts.deleted.fetch_add(1, Ordering::Relaxed);
-            if !self.spec.dry {
-                if let Err(e) = remove::remove(fd, &name) {
-                    self.trouble(folder, &name, &e);
-                }
+            let dir = &frame.branch.dir;
+            if let Err(e) = dir.open().and_then(|fd| remove::remove(fd.as_raw_fd(), found)) {
+                self.writing.trouble(dir, found, &e);
             }
-        }
-        Ok(())
-    }
-
-    fn count(&self, entry: &Entry) {
-        self.counts.entries.fetch_add(1, Ordering::Relaxed);
-        if entry.kind == page::FILE {
-            self.counts.bytes.fetch_add(entry.size, Ordering::Relaxed);
         }
     }
 
     fn entry(
         &mut self,
-        folder: &Arc<Dir>,
-        fd: RawFd,
+        branch: &Arc<Branch>,
+        handle: Option<&Arc<OwnedFd>>,
         entry: Entry,
-        stack: &mut Vec<(Arc<Dir>, Id, bool)>,
+        below: &mut Vec<Frame>,
     ) -> Result<()> {
-        self.count(&entry);
+        let counts = &self.writing.counts;
+        counts.entries.fetch_add(1, Ordering::Relaxed);
+        if entry.kind == page::FILE {
+            counts.bytes.fetch_add(entry.size, Ordering::Relaxed);
+        }
         if let Content::Refused(why) = entry.content {
             return Err(Error::Newer(why));
         }
-        if let Content::Dir(id, _) = entry.content {
+        if let Content::Dir(page, _) = entry.content {
             let partial = entry.ext(EXT_PARTIAL).is_some();
-            let made = if self.spec.dry { false } else { target::make_folder(fd, &entry)? };
-            let below = Dir::below(folder, entry.name.clone());
-            stack.push((below.clone(), id, partial));
-            if made || !partial {
-                self.folders.push((below, entry, made));
-            }
+            let made = match handle.filter(|_| !self.spec.dry) {
+                Some(fd) => target::make_folder(fd.as_raw_fd(), &entry)?,
+                None => false,
+            };
+            let name = entry.name.clone();
+            let child = branch.below(name, (made || !partial).then_some(entry));
+            below.push(self.frame(child, page, partial));
             return Ok(());
         }
-        if self.spec.dry {
-            return Ok(());
+        let first = entry.link.is_some_and(|group| !self.links.contains_key(&group));
+        if let (true, Some(group)) = (first, entry.link) {
+            self.links.insert(group, (branch.clone(), entry.name.clone()));
         }
-        let linked = entry.link.and_then(|group| self.links.get(&group));
-        if linked.is_some() || entry.kind != page::FILE {
-            if let (None, Some(group)) = (linked, entry.link) {
-                self.links.insert(group, (folder.clone(), entry.name.clone()));
-            }
-            self.later.push(Later { folder: folder.clone(), entry });
-            return Ok(());
+        if entry.kind == page::FILE && (entry.link.is_none() || first) {
+            return self.file(branch, entry);
         }
-        if let Some(group) = entry.link {
-            self.links.insert(group, (folder.clone(), entry.name.clone()));
-        }
-        self.file(folder, entry)
+        branch.hold();
+        self.later.push(Later { branch: branch.clone(), entry });
+        Ok(())
     }
 
-    fn file(&mut self, folder: &Arc<Dir>, entry: Entry) -> Result<()> {
-        let ids = self.reader.chunk_ids(&entry.content)?;
-        let places = ids.iter().map(|id| self.reader.place(id)).collect::<Result<Vec<_>>>()?;
+    fn file(&mut self, branch: &Arc<Branch>, entry: Entry) -> Result<()> {
+        let reader = &self.writing.reader;
+        let ids = reader.chunk_ids(&entry.content)?;
+        let places = ids.iter().map(|id| reader.place(id)).collect::<Result<Vec<_>>>()?;
         let extents = extents(&entry, places.iter().map(|p| u64::from(p.length)).sum())?;
-        let target =
-            Arc::new(Target::new(folder.clone(), entry, ids.len(), extents, self.spec.delete));
+        branch.hold();
+        let target = Arc::new(Target::new(branch.clone(), entry, ids.len(), extents, self.spec));
         if ids.is_empty() {
-            return target.finish();
+            self.writing.finish(&target);
+            return Ok(());
         }
         let mut offset = 0;
         for (id, place) in ids.into_iter().zip(places) {
@@ -238,115 +244,48 @@ impl Restore {
             offset += u64::from(place.length);
             self.bytes += place.length as usize;
             if self.bytes >= BATCH || self.pieces.len() >= BATCH_PIECES {
-                self.flush()?;
+                self.flush();
             }
         }
         Ok(())
     }
 
-    /// Writes what is planned, one visit per block, and finishes the files that are whole.
-    fn flush(&mut self) -> Result<()> {
-        let mut blocks: BTreeMap<(u32, u32), Vec<Piece>> = BTreeMap::new();
-        for piece in std::mem::take(&mut self.pieces) {
-            blocks.entry((piece.place.pack, piece.place.ordinal)).or_default().push(piece);
-        }
+    fn flush(&mut self) {
         self.bytes = 0;
-        let work: Vec<Vec<Piece>> = blocks.into_values().collect();
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..self.spec.workers.max(1).min(work.len()) {
-                scope.spawn(|| {
-                    let mut opener = Opener::default();
-                    while let Some(pieces) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if !self.counts.cancelled.load(Ordering::Relaxed) {
-                            self.block(pieces, &mut opener);
-                        }
-                    }
-                });
-            }
-        });
-        if self.counts.cancelled.load(Ordering::Relaxed) {
-            return Err(Error::Cancelled);
-        }
-        Ok(())
+        self.writing.submit(std::mem::take(&mut self.pieces));
     }
 
-    fn block(&self, pieces: &[Piece], opener: &mut Opener) {
-        // Files that already hold these bytes are found before anything is fetched.
-        let wanted: Vec<&Piece> = pieces
-            .iter()
-            .filter(|p| !p.target.holds(&self.reader, p.offset, p.place.length, &p.id))
-            .collect();
-        let opened = if wanted.is_empty() {
-            Ok(&[][..])
-        } else {
-            self.reader.block(&pieces[0].place, opener)
-        };
-        for piece in &wanted {
-            let written = opened.clone().and_then(|block| {
-                let data = &block[piece.place.offset as usize
-                    ..(piece.place.offset + piece.place.length) as usize];
-                self.reader.verify(DATA, &piece.id, data)?;
-                piece.target.write(piece.offset, data)?;
-                self.counts.written.fetch_add(data.len() as u64, Ordering::Relaxed);
-                Ok(())
-            });
-            if let Err(e) = written {
-                if !piece.target.fail() {
-                    self.trouble(&piece.target.folder, &piece.target.entry.name, &e);
-                }
+    /// Links, devices and pipes, when every file is written.
+    fn finish(&mut self) {
+        for Later { branch, entry } in std::mem::take(&mut self.later) {
+            let made = if self.spec.dry { Ok(()) } else { self.special(&branch, &entry) };
+            if let Err(e) = made {
+                self.writing.trouble(&branch.dir, &entry.name, &e);
             }
-        }
-        for piece in pieces {
-            if piece.target.piece_done() {
-                if let Err(e) = piece.target.finish() {
-                    self.trouble(&piece.target.folder, &piece.target.entry.name, &e);
-                }
-            }
+            self.writing.release(&branch);
         }
     }
 
-    /// Links, devices and pipes, then the metadata of folders, deepest first.
-    fn finish(&mut self) -> Result<()> {
-        for later in std::mem::take(&mut self.later) {
-            let first = later.entry.link.and_then(|g| self.links.get(&g));
-            let done = later.folder.open().and_then(|fd| match first {
-                Some((folder, name))
-                    if !(Arc::ptr_eq(folder, &later.folder) && *name == later.entry.name) =>
-                {
-                    let from = folder.open()?;
-                    let (from, to) = (from.as_raw_fd(), fd.as_raw_fd());
-                    target::link(from, name, to, &later.entry.name, self.spec.delete)
-                }
-                _ => target::special(fd.as_raw_fd(), &later.entry, self.spec.delete),
-            });
-            if let Err(e) = done {
-                self.trouble(&later.folder, &later.entry.name, &e);
+    fn special(&self, branch: &Arc<Branch>, entry: &Entry) -> Result<()> {
+        let to = branch.dir.open()?;
+        let first = entry.link.and_then(|group| self.links.get(&group));
+        match first.filter(|(b, name)| !Arc::ptr_eq(b, branch) || *name != entry.name) {
+            Some((first, name)) => {
+                let (from, to) = (first.dir.open()?, to.as_raw_fd());
+                target::link(from.as_raw_fd(), name, to, &entry.name, self.spec.delete)
             }
+            None => target::special(to.as_raw_fd(), entry, self.spec.delete),
         }
-        while let Some((folder, entry, _)) = self.folders.pop() {
-            if self.spec.dry {
-                continue;
-            }
-            let fd = match folder.parent().map(|p| p.open()) {
-                Some(Ok(fd)) => fd,
-                _ => continue,
-            };
-            if let Err(e) = describe::named(fd.as_raw_fd(), &entry) {
-                self.trouble(&folder, b"", &e);
-            }
-        }
-        Ok(())
     }
 }
 
 /// Where a file's data lies: its extents, or all of it from the start.
 pub fn extents(entry: &Entry, data: u64) -> Result<Vec<(u64, u64)>> {
+    let wrong = |what: &str| Error::Damaged(format!("file's {what}"));
     let Some(bytes) = entry.ext(EXT_EXTENTS) else {
-        return if data == entry.size {
-            Ok(vec![(0, data)])
-        } else {
-            Err(Error::Damaged("file's chunks do not add up to its size".into()))
+        return match data == entry.size {
+            true => Ok(vec![(0, data)]),
+            false => Err(wrong("chunks do not add up to its size")),
         };
     };
     let word = |b: &[u8]| u64::from_le_bytes(b.try_into().expect("8 bytes"));
@@ -355,12 +294,11 @@ pub fn extents(entry: &Entry, data: u64) -> Result<Vec<(u64, u64)>> {
     let (mut end, mut sum) = (0u64, 0u64);
     for (at, length) in &list {
         let next = at.checked_add(*length).filter(|n| *at >= end && *n <= entry.size);
-        end =
-            next.ok_or_else(|| Error::Damaged("file's extents overlap or pass its end".into()))?;
+        end = next.ok_or_else(|| wrong("extents overlap or pass its end"))?;
         sum += length;
     }
     if sum != data || bytes.len() % 16 != 0 {
-        return Err(Error::Damaged("file's chunks do not add up to its extents".into()));
+        return Err(wrong("chunks do not add up to its extents"));
     }
     Ok(list)
 }

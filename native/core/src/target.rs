@@ -1,14 +1,15 @@
 //! Writing entries beneath a folder handle: created exclusively, never through a link.
 
 use crate::attribute;
+use crate::branch::Branch;
 use crate::describe;
-use crate::dir::Dir;
 use crate::error::{Error, Result};
 use crate::pack::Id;
 use crate::page::{Content, Entry, EXT_PARTIAL};
 use crate::posix::{self, check};
 use crate::reader::{Reader, DATA};
 use crate::remove;
+use crate::restore::Spec;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,11 +17,13 @@ use std::sync::{Arc, Mutex};
 
 /// One file being restored. It is made or opened by whoever writes its first piece.
 pub struct Target {
-    pub folder: Arc<Dir>,
+    pub folder: Arc<Branch>,
     pub entry: Entry,
     extents: Vec<(u64, u64)>,
     /// Whether a folder in its place goes with all that is in it.
     all: bool,
+    /// Looks only: an existing file is opened for reading, none is made.
+    dry: bool,
     existed: AtomicBool,
     sparse: AtomicBool,
     pieces: AtomicUsize,
@@ -30,16 +33,17 @@ pub struct Target {
 
 impl Target {
     pub fn new(
-        folder: Arc<Dir>,
+        folder: Arc<Branch>,
         entry: Entry,
         pieces: usize,
         extents: Vec<(u64, u64)>,
-        all: bool,
+        spec: &Spec,
     ) -> Target {
         Target {
             folder,
             extents,
-            all,
+            all: spec.delete,
+            dry: spec.dry,
             existed: AtomicBool::new(false),
             sparse: AtomicBool::new(false),
             pieces: AtomicUsize::new(pieces),
@@ -55,8 +59,14 @@ impl Target {
         if let Some(fd) = &*file {
             return Ok(fd.clone());
         }
-        let dir = self.folder.open()?;
+        let dir = self.folder.dir.open()?;
         let name = posix::name(&self.entry.name)?;
+        if self.dry {
+            let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+            let fd = posix::open_at(dir.as_raw_fd(), &name, flags, 0)?;
+            self.existed.store(true, Ordering::Relaxed);
+            return Ok(file.insert(Arc::new(fd)).clone());
+        }
         let make = || {
             posix::open_at(
                 dir.as_raw_fd(),
@@ -166,7 +176,7 @@ impl Target {
 
     /// Gives a file that is whole its metadata.
     pub fn finish(&self) -> Result<()> {
-        if self.failed.load(Ordering::Relaxed) {
+        if self.dry || self.failed.load(Ordering::Relaxed) {
             *self.file.lock().expect("no panic") = None;
             return Ok(());
         }
