@@ -1,5 +1,6 @@
-//! The restore job: folders first, then data block by block, links and devices after it, metadata of
-//! folders last. Everything is reached through handles beneath the target; no link is ever followed.
+//! The restore job: folders first, then data block by block, links and devices after it, metadata
+//! of folders last. Everything is reached through handles beneath the target; no link is ever
+//! followed.
 //!
 //! A killed restore is finished by the next run: what already matches is kept, the rest rewritten.
 
