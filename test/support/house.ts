@@ -163,7 +163,7 @@ const fileNames: Rule = {
 
 /** Names that house.md gives to nothing, because another word has the meaning. */
 const SYNONYMS = [
-  "Site|App|Surface|Volume|Blob|Segment|Hash|Digest|Container|Catalog|FileList|Realm|Backend",
+  "Site|App|Surface|Volume|Blob|Hash|Digest|Container|Catalog|FileList|Realm|Backend",
   "Remote|Vault|SnapshotProvider|Strategy|Lease|Lock|Namespace",
 ].join("|");
 
@@ -237,7 +237,7 @@ const PATTERNS: Rule[] = [
     new RegExp(`\\b(interface|type|class|struct|enum|trait) (${SYNONYMS})\\b`, "g"),
     (path) => inSrc(path) || path.startsWith("native/"),
     ["src/base/x.ts", "export interface Blob {}"],
-    ["native/core/src/x.rs", "pub struct Segment;"],
+    ["native/core/src/x.rs", "pub struct Digest;"],
   ),
   never(
     "only repo/layout.ts spells object names",
