@@ -1,4 +1,5 @@
-//! What an inode has beside its `stat`: extended attributes (ACLs among them), flags and a project id.
+//! What an inode has beside its `stat`: extended attributes (ACLs among them), flags and a project
+//! id.
 
 use crate::error::{Error, Result};
 use crate::posix::{check, errno, name};
@@ -113,7 +114,8 @@ const APPEND: u32 = 0x20;
 const PROJECT_INHERIT: u32 = 0x2000_0000;
 /// Flags that forbid to change, link or replace what has them.
 pub const HOLDING: u32 = IMMUTABLE | APPEND | PROJECT_INHERIT;
-/// Inode flags a user sets and that can be set again: `chattr` letters s u c S i a d A, j t D T, C, P.
+/// Inode flags a user sets and that can be set again: `chattr` letters s u c S i a d A, j t D T, C,
+/// P.
 pub const FLAGS_KEPT: u32 = 0xff | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000 | 0x80_0000 | 0x2000_0000;
 
 fn raw_flags(fd: RawFd) -> Option<u32> {
