@@ -95,11 +95,13 @@ pub fn set_xattrs(fd: RawFd, wanted: &Xattrs) -> Result<()> {
     let present = At::Path(&path, true).all()?;
     let mut outcome = Ok(());
     for (key, _) in present.iter().filter(|(k, _)| !wanted.iter().any(|(w, _)| w == k)) {
+        // SAFETY: path and key are ended by a zero and outlive the call.
         let r = unsafe { libc::removexattr(path.as_ptr(), name(key)?.as_ptr()) };
         outcome = outcome.and(check(i64::from(r), "remove attribute", key).map(drop));
     }
     for (key, value) in wanted.iter().filter(|pair| !present.contains(pair)) {
         let (key_c, data) = (name(key)?, value.as_ptr().cast());
+        // SAFETY: path and key are ended by a zero, and the value has the length given.
         let r = unsafe { libc::setxattr(path.as_ptr(), key_c.as_ptr(), data, value.len(), 0) };
         outcome = outcome.and(check(i64::from(r), "set attribute", key).map(drop));
     }
@@ -120,6 +122,7 @@ pub const FLAGS_KEPT: u32 = 0xff | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000 | 0x80_
 
 fn raw_flags(fd: RawFd) -> Option<u32> {
     let mut flags: libc::c_long = 0;
+    // SAFETY: the kernel writes an int, and a long has room for it.
     let r = unsafe { libc::ioctl(fd, GET_FLAGS, &mut flags) };
     (r == 0).then_some(flags as u32)
 }
@@ -137,6 +140,7 @@ pub fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
         return Ok(());
     }
     let value = libc::c_long::from(want);
+    // SAFETY: the kernel reads an int, and a long begins with it on this machine.
     let r = unsafe { libc::ioctl(fd, SET_FLAGS, &value) };
     check(i64::from(r), "set inode flags", b"").map(drop)
 }

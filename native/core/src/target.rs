@@ -81,6 +81,7 @@ impl Target {
         } else {
             ends_in_hole
         } {
+            // SAFETY: a plain system call on a handle of ours.
             let r = unsafe { libc::ftruncate(fd.as_raw_fd(), self.entry.size as i64) };
             check(i64::from(r), "resize", &self.entry.name)?;
         }
@@ -100,6 +101,7 @@ impl Target {
         for (start, length) in &self.extents {
             if *start > at {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+                // SAFETY: a plain system call on a handle of ours.
                 let r = unsafe { libc::fallocate(fd, mode, at as i64, (start - at) as i64) };
                 check(i64::from(r), "punch hole", &self.entry.name)?;
             }
@@ -107,6 +109,7 @@ impl Target {
         }
         let ends = if at < size { [Some(at), Some(size)] } else { [None, None] };
         for end in ends.into_iter().flatten() {
+            // SAFETY: a plain system call on a handle of ours.
             let r = unsafe { libc::ftruncate(fd, end as i64) };
             check(i64::from(r), "resize", &self.entry.name)?;
         }
@@ -196,6 +199,7 @@ fn reuse(dir: RawFd, name: &[u8], all: bool) -> Result<Option<OwnedFd>> {
 pub fn make_folder(dir: RawFd, entry: &Entry) -> Result<bool> {
     let name = posix::name(&entry.name)?;
     let make = || {
+        // SAFETY: the string is ended by a zero and outlives the call.
         let r = unsafe { libc::mkdirat(dir, name.as_ptr(), 0o700) };
         check(i64::from(r), "make folder", &entry.name)
     };
@@ -233,6 +237,7 @@ pub fn link(from: RawFd, old: &[u8], to: RawFd, new: &[u8], all: bool) -> Result
     }
     remove::clear(to, new, all)?;
     let link = || {
+        // SAFETY: both strings are ended by a zero and outlive the call.
         let r = unsafe { libc::linkat(from, old_name.as_ptr(), to, name.as_ptr(), 0) };
         check(i64::from(r), "link", new).map(drop)
     };
@@ -264,6 +269,7 @@ pub fn special(dir: RawFd, entry: &Entry, all: bool) -> Result<()> {
         Content::Device(major, minor) => unsafe {
             libc::mknodat(dir, name.as_ptr(), mode, libc::makedev(*major, *minor))
         },
+        // SAFETY: the string is ended by a zero and outlives the call.
         _ => unsafe { libc::mknodat(dir, name.as_ptr(), mode, 0) },
     };
     check(i64::from(r), "make", &entry.name)?;
