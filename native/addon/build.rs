@@ -1,5 +1,5 @@
-//! Where the macros of napi-derive leave the types that they see: `binding/` in cargo's profile folder.
-//! A test makes TypeScript of them and compares it with the committed `binding.d.ts`.
+//! Where the macros of napi-derive leave the types that they see: `binding/` in cargo's profile
+//! folder. A test makes TypeScript of them and compares it with the committed `binding.d.ts`.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
-/** Shows events: one moving line on a terminal, a line every 30 s elsewhere, JSON lines when asked. */
+/**
+ * Shows events: one moving line on a terminal, a line every 30 s elsewhere, JSON lines when asked.
+ */
 import { type HoldallEvent, shown } from "../index.ts";
 
 const QUIET_SECONDS = 30;

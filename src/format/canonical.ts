@@ -1,9 +1,14 @@
-/** The canonical subset of MessagePack: shortest forms only, and a reader that refuses everything else. */
+/**
+ * The canonical subset of MessagePack: shortest forms only, and a reader that refuses everything
+ * else.
+ */
 import { Failure } from "../base/failure.ts";
 
 export type Value = null | number | bigint | string | Buffer | Value[];
 
-/** Encodes in the shortest forms (msgpackr writes 2^32 as a float, and bigints always in 64 bits). */
+/**
+ * Encodes in the shortest forms (msgpackr writes 2^32 as a float, and bigints always in 64 bits).
+ */
 export function encode(value: Value): Buffer {
   const parts: Buffer[] = [];
   write(parts, value);

@@ -1,4 +1,6 @@
-/** Feature flags per class of operation: whether this holdall may still read, write, prune, repair. */
+/**
+ * Feature flags per class of operation: whether this holdall may still read, write, prune, repair.
+ */
 import { Failure } from "../base/failure.ts";
 import type { Value } from "./canonical.ts";
 import { Fields } from "./fields.ts";
@@ -7,7 +9,9 @@ export const OPERATIONS = ["read", "write", "prune", "repair"] as const;
 export type Operation = (typeof OPERATIONS)[number];
 export type Flags = { readonly [O in Operation]: readonly string[] };
 
-/** The chapter on claims and deletion as it stands: a tool that knows only its final form must not. */
+/**
+ * The chapter on claims and deletion as it stands: a tool that knows only its final form must not.
+ */
 export const DRAFT_CLAIMS = "draft-claims-1";
 const KNOWN: readonly string[] = [DRAFT_CLAIMS];
 

@@ -1,8 +1,8 @@
 /**
  * A store opened with a key; the only thing that knows object names and sealing.
  *
- * Invariants: an object is read only when its bytes are what its name says; one damaged object never
- * stops what does not need it; nothing here removes or replaces an object.
+ * Invariants: an object is read only when its bytes are what its name says; one damaged object
+ * never stops what does not need it; nothing here removes or replaces an object.
  */
 import { hex } from "../base/bytes.ts";
 import { Failure, toFailure } from "../base/failure.ts";
@@ -95,8 +95,8 @@ export class Repository implements AsyncDisposable {
   }
 
   /**
-   * Where every chunk is. Packs are listed after the runs were, so a run never names a pack that the
-   * listing should have had but was made too early to have.
+   * Where every chunk is. Packs are listed after the runs were, so a run never names a pack that
+   * the listing should have had but was made too early to have.
    */
   async index(): Promise<{
     index: Index;

@@ -1,4 +1,6 @@
-/** Finding one snapshot: by id or its beginning, `latest`, or a time; always with or without a path. */
+/**
+ * Finding one snapshot: by id or its beginning, `latest`, or a time; always with or without a path.
+ */
 
 import { hex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";

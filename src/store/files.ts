@@ -1,4 +1,6 @@
-/** The few file operations that the folder store is made of, so that a test can let each one fail. */
+/**
+ * The few file operations that the folder store is made of, so that a test can let each one fail.
+ */
 import * as fs from "node:fs/promises";
 import { Failure } from "../base/failure.ts";
 

@@ -2,9 +2,9 @@
  * A store in a local folder.
  *
  * Commit discipline: a temporary name in the same folder, opened exclusively -> write -> fsync ->
- * close -> link without replacing -> fsync of the folder; and before a put returns, the folder itself
- * and all above it are durable, whoever made them. A failed fsync is final: nothing repeats it.
- * A crash leaves at most a temporary name, never a torn object. The temporary name carries the
+ * close -> link without replacing -> fsync of the folder; and before a put returns, the folder
+ * itself and all above it are durable, whoever made them. A failed fsync is final: nothing repeats
+ * it. A crash leaves at most a temporary name, never a torn object. The temporary name carries the
  * claim it was written under, so that a sweep can tell whose it was; nothing else removes it.
  */
 import { randomBytes } from "node:crypto";

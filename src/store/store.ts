@@ -30,7 +30,9 @@ export interface Store extends AsyncDisposable {
   readonly description: string;
   /** What a killed put leaves behind names the claim (in hexadecimal) that it was made under. */
   put(name: string, bytes: Uint8Array, signal?: AbortSignal, claim?: string): Promise<DurableToken>;
-  /** The whole object, or exactly the range; fails with `object_missing`, or `damaged` when shorter. */
+  /**
+   * The whole object, or exactly the range; fails with `object_missing`, or `damaged` when shorter.
+   */
   get(name: string, range?: Range, signal?: AbortSignal): Promise<Buffer>;
   /** Every object below a folder name that ends in a slash, in no order. */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<Listed>;

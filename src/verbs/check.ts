@@ -1,4 +1,7 @@
-/** Proves that snapshots can be restored: structure always, stored bytes with `read`. Changes nothing. */
+/**
+ * Proves that snapshots can be restored: structure always, stored bytes with `read`. Changes
+ * nothing.
+ */
 import { hex, pathFields } from "../base/bytes.ts";
 import { toFailure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";

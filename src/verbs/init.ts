@@ -7,11 +7,10 @@ import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { encodeConfig } from "../format/config.ts";
 import { FOLDERS, objectPath } from "../repo/layout.ts";
-import type { Secret } from "../repo/secret.ts";
+import { DEFAULT_COST, type Secret } from "../repo/secret.ts";
 import { type KdfCost, native } from "../seam/native.ts";
 import type { Store } from "../store/store.ts";
 
-export const DEFAULT_COST: KdfCost = { memoryKiB: 256 << 10, passes: 3, lanes: 4 };
 const NO_COST: KdfCost = { memoryKiB: 0, passes: 0, lanes: 0 };
 
 export interface InitResult {

@@ -1,11 +1,13 @@
-/** Key slots: listing, adding, and proving that a secret opens the repository. */
+/**
+ * Key slots: listing, adding, and proving that a secret opens the repository. Commit point of
+ * adding: the new slot.
+ */
 import { Failure, toFailure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { openRepository, type Repository } from "../repo/repository.ts";
-import type { Secret } from "../repo/secret.ts";
+import { DEFAULT_COST, type Secret } from "../repo/secret.ts";
 import { native } from "../seam/native.ts";
 import type { Store } from "../store/store.ts";
-import { DEFAULT_COST } from "./init.ts";
 
 export interface SlotRow {
   readonly id: string;

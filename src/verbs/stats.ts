@@ -1,4 +1,4 @@
-/** How much a repository holds, and in what. */
+/** How much a repository holds, and in what. Changes nothing. */
 import type { Repository } from "../repo/repository.ts";
 
 export interface Stats {

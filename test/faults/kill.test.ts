@@ -1,4 +1,6 @@
-/** Real processes killed at moments from a seed: what was acknowledged restores, the next run works. */
+/**
+ * Real processes killed at moments from a seed: what was acknowledged restores, the next run works.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -46,7 +48,8 @@ it("kill -9 of backups and restores loses nothing acknowledged", { timeout: 240_
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [MAIN, ...args], { env, encoding: "utf8" });
   expect(run("init").status).toBe(0);
-  // Moments are shares of what one backup takes here, so that a fast machine is killed in time, too.
+  // Moments are shares of what one backup takes here, so that a fast machine is killed in time,
+  // too.
   const started = performance.now();
   expect(run("backup", source).status).toBe(0);
   const whole = performance.now() - started;

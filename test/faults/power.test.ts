@@ -1,6 +1,7 @@
 /**
- * Power loss at every moment of a sequence of puts, with every fate of what was not yet durable: no torn
- * object is ever shown, every acknowledged put is there; and without any one sync this is not so.
+ * Power loss at every moment of a sequence of puts, with every fate of what was not yet durable: no
+ * torn object is ever shown, every acknowledged put is there; and without any one sync this is not
+ * so.
  */
 import { expect, it } from "vitest";
 import { retry, type Store, systemRuntime } from "../../src/index.ts";
@@ -34,7 +35,10 @@ const FATES: Record<"name" | "bytes", Fate[]> = {
   bytes: ["kept", "lost", "torn", "empty"],
 };
 
-/** Every fate of every pending operation, or a sample: all lost, all kept, each one alone, random ones. */
+/**
+ * Every fate of every pending operation, or a sample: all lost, all kept, each one alone, random
+ * ones.
+ */
 function* fates(model: PowerModel, moment: number): Generator<Map<number, Fate>> {
   const pending = model.pending(moment);
   const choices = pending.map((at) => FATES[model.isBytes(at) ? "bytes" : "name"]);

@@ -1,6 +1,6 @@
 /**
- * kill -9 before and after every system call that changes a file system, of init, backup, restore and
- * key add: what was acknowledged restores, and the next run does what the first did not.
+ * kill -9 before and after every system call that changes a file system, of init, backup, restore
+ * and key add: what was acknowledged restores, and the next run does what the first did not.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -116,7 +116,8 @@ const BACKUP: Trial = {
   async verify({ first, second }, own, ending) {
     await holds(own, "first", first, first);
     const { snapshots } = await (await open(own)).snapshots();
-    // Said to be saved is saved; the other way round, a record may be there that nobody was told of.
+    // Said to be saved is saved; the other way round, a record may be there that nobody was told
+    // of.
     const listed = snapshots.some((s) => s.section.tags.includes("second"));
     if (/"event":"snapshot"/.test(ending.out)) expect(listed).toBe(true);
     if (listed) await holds(own, "second", second, second);
@@ -166,7 +167,9 @@ const KEY: Trial = {
   },
 };
 
-/** A tree small enough for hundreds of runs, with an entry of every kind that has calls of its own. */
+/**
+ * A tree small enough for hundreds of runs, with an entry of every kind that has calls of its own.
+ */
 function makeSource(root: string): void {
   const script = `
 import os, sys

@@ -1,8 +1,9 @@
 /**
- * An independent reader, written from FORMAT.md alone: pure TypeScript, no import from `src` or `native`.
+ * An independent reader, written from FORMAT.md alone: pure TypeScript, no import from `src` or
+ * `native`.
  *
- * Slow and plain on purpose. It opens a folder repository with a 32-byte secret and gives back every
- * file of a snapshot. It never reads index runs: packs' own contents say where chunks lie.
+ * Slow and plain on purpose. It opens a folder repository with a 32-byte secret and gives back
+ * every file of a snapshot. It never reads index runs: packs' own contents say where chunks lie.
  */
 import { createDecipheriv } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";

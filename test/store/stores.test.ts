@@ -1,4 +1,7 @@
-/** Every store and decorator against the contract, and the folder store against failing system calls. */
+/**
+ * Every store and decorator against the contract, and the folder store against failing system
+ * calls.
+ */
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../src/base/failure.ts";

@@ -1,9 +1,11 @@
 /**
- * A model of a file system that loses power: the `Files` that the folder store is made of, over a log.
+ * A model of a file system that loses power: the `Files` that the folder store is made of, over a
+ * log.
  *
- * What is promised is as little as POSIX promises: a file's bytes are durable after its own sync, a name
- * after the sync of the folder that holds it, and a sync covers what was done before it began. Everything
- * else survives a crash or not, each operation for itself and in any order; writes may be torn.
+ * What is promised is as little as POSIX promises: a file's bytes are durable after its own sync, a
+ * name after the sync of the folder that holds it, and a sync covers what was done before it began.
+ * Everything else survives a crash or not, each operation for itself and in any order; writes may
+ * be torn.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Files, OpenFile } from "../../src/store/files.ts";
@@ -84,7 +86,9 @@ export class PowerModel {
     return { on: this.folder(path.slice(0, cut)), name: path.slice(cut + 1) };
   }
 
-  /** Power fails after the sync's return, before it, or while it runs: it covers what was before it. */
+  /**
+   * Power fails after the sync's return, before it, or while it runs: it covers what was before it.
+   */
   private async sync(path: string, on: number): Promise<void> {
     const covers = this.log.length;
     const outcome = this.onSync(path);

@@ -1,4 +1,6 @@
-/** Runs the command under the kill shim: counts its changes of the file system, or kills it at one. */
+/**
+ * Runs the command under the kill shim: counts its changes of the file system, or kills it at one.
+ */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Hostile but legal trees from a seed, made by Python's own calls, and an independent comparison of two trees. */
+/**
+ * Hostile but legal trees from a seed, made by Python's own calls, and an independent comparison of
+ * two trees.
+ */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** Everything POSIX, with nothing missing: hostile trees on every file system, and days of churn after. */
+/**
+ * Everything POSIX, with nothing missing: hostile trees on every file system, and days of churn
+ * after.
+ */
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { check, diffFolder, type Row } from "../../src/index.ts";
@@ -35,7 +38,9 @@ describe.each(KINDS)("a hostile but legal tree on %s", (kind) => {
       expect(troubles(), `in place, day ${day}`).toEqual([]);
       expect(differences(source, standing), `in place, day ${day}`).toEqual([]);
       const rows: Row[] = [];
-      await diffFolder(runtime, await open(), snapshot, Buffer.from(source), 2, (r) => rows.push(r));
+      await diffFolder(runtime, await open(), snapshot, Buffer.from(source), 2, (r) =>
+        rows.push(r),
+      );
       expect(rows.map((r) => `${r.mark} ${r.path}`)).toEqual([]);
     }
     erase(standing);

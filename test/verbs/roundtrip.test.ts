@@ -34,7 +34,8 @@ describe("a hostile but legal tree", () => {
     expect((await bring(second.snapshot, source, out, { delete: true })).troubles).toBe(0);
     expect(differences(source, out)).toEqual([]);
     const again = await bring(second.snapshot, source, out, { delete: true });
-    // Only the hard-linked file is written again: one that this run did not make may have other names.
+    // Only the hard-linked file is written again: one that this run did not make may have other
+    // names.
     expect(again.written).toBe(4097);
     const result = await check(runtime, await open(), { read: 1 });
     expect(result.problems).toEqual([]);

@@ -336,8 +336,13 @@ fn outcome_json(o: &Outcome) -> String {
         let rows: Vec<String> = list.iter().map(|(id, name)| format!("[{id},{name:?}]")).collect();
         rows.join(",")
     };
+    let holdall_core::page::Summary { entries, files, bytes } = o.roots.summary;
     format!(
-        "{{\"root\":\"{}\",\"hints\":\"{}\",\"entries\":{},\"files\":{},\"bytes\":{},\"users\":[{}],\"groups\":[{}]}}",
-        hex(&o.roots.page), hex(&o.roots.hints), o.roots.summary.entries, o.roots.summary.files, o.roots.summary.bytes, owners(&o.users), owners(&o.groups)
+        "{{\"root\":\"{}\",\"hints\":\"{}\",\"entries\":{entries},\"files\":{files},\
+         \"bytes\":{bytes},\"users\":[{}],\"groups\":[{}]}}",
+        hex(&o.roots.page),
+        hex(&o.roots.hints),
+        owners(&o.users),
+        owners(&o.groups)
     )
 }

@@ -1,4 +1,5 @@
-//! What an inode has beside its `stat`: extended attributes (ACLs among them), flags and a project id.
+//! What an inode has beside its `stat`: extended attributes (ACLs among them), flags and a project
+//! id.
 
 use crate::error::{Error, Result};
 use crate::posix::{check, errno, name};
@@ -20,6 +21,7 @@ enum At<'a> {
 
 impl At<'_> {
     fn list(&self, p: *mut libc::c_char, n: usize) -> isize {
+        // SAFETY: the kernel writes at most the length that is given with the pointer.
         unsafe {
             match self {
                 At::Handle(fd) => libc::flistxattr(*fd, p, n),
@@ -31,6 +33,7 @@ impl At<'_> {
 
     fn get(&self, key: &CStr, p: *mut libc::c_char, n: usize) -> isize {
         let (key, p) = (key.as_ptr(), p.cast());
+        // SAFETY: as above; the name is ended by a zero.
         unsafe {
             match self {
                 At::Handle(fd) => libc::fgetxattr(*fd, key, p, n),
@@ -94,11 +97,13 @@ pub fn set_xattrs(fd: RawFd, wanted: &Xattrs) -> Result<()> {
     let present = At::Path(&path, true).all()?;
     let mut outcome = Ok(());
     for (key, _) in present.iter().filter(|(k, _)| !wanted.iter().any(|(w, _)| w == k)) {
+        // SAFETY: path and key are ended by a zero and outlive the call.
         let r = unsafe { libc::removexattr(path.as_ptr(), name(key)?.as_ptr()) };
         outcome = outcome.and(check(i64::from(r), "remove attribute", key).map(drop));
     }
     for (key, value) in wanted.iter().filter(|pair| !present.contains(pair)) {
         let (key_c, data) = (name(key)?, value.as_ptr().cast());
+        // SAFETY: path and key are ended by a zero, and the value has the length given.
         let r = unsafe { libc::setxattr(path.as_ptr(), key_c.as_ptr(), data, value.len(), 0) };
         outcome = outcome.and(check(i64::from(r), "set attribute", key).map(drop));
     }
@@ -113,11 +118,13 @@ const APPEND: u32 = 0x20;
 const PROJECT_INHERIT: u32 = 0x2000_0000;
 /// Flags that forbid to change, link or replace what has them.
 pub const HOLDING: u32 = IMMUTABLE | APPEND | PROJECT_INHERIT;
-/// Inode flags a user sets and that can be set again: `chattr` letters s u c S i a d A, j t D T, C, P.
+/// Inode flags a user sets and that can be set again: `chattr` letters s u c S i a d A, j t D T, C,
+/// P.
 pub const FLAGS_KEPT: u32 = 0xff | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000 | 0x80_0000 | 0x2000_0000;
 
 fn raw_flags(fd: RawFd) -> Option<u32> {
     let mut flags: libc::c_long = 0;
+    // SAFETY: the kernel writes an int, and a long has room for it.
     let r = unsafe { libc::ioctl(fd, GET_FLAGS, &mut flags) };
     (r == 0).then_some(flags as u32)
 }
@@ -135,6 +142,7 @@ pub fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
         return Ok(());
     }
     let value = libc::c_long::from(want);
+    // SAFETY: the kernel reads an int, and a long begins with it on this machine.
     let r = unsafe { libc::ioctl(fd, SET_FLAGS, &value) };
     check(i64::from(r), "set inode flags", b"").map(drop)
 }
@@ -156,6 +164,7 @@ const SET_FS_ATTRIBUTE: libc::c_ulong = 0x401c_5820;
 
 fn fs_attribute(fd: RawFd) -> Option<FsAttribute> {
     let mut found = FsAttribute::default();
+    // SAFETY: the structure is the one that this call fills.
     let r = unsafe { libc::ioctl(fd, GET_FS_ATTRIBUTE, &mut found) };
     (r == 0).then_some(found)
 }
@@ -171,6 +180,7 @@ pub fn set_project(fd: RawFd, project: u32) -> Result<()> {
         return Ok(());
     }
     let wanted = FsAttribute { project, ..found };
+    // SAFETY: the structure is the one that this call reads.
     let r = unsafe { libc::ioctl(fd, SET_FS_ATTRIBUTE, &wanted) };
     check(i64::from(r), "set project id", b"").map(drop)
 }

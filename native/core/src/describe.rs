@@ -83,6 +83,7 @@ fn owner(fd: RawFd, entry: &Entry) -> Result<(u32, Result<()>)> {
         return Ok((entry.mode, Ok(())));
     }
     let give =
+        // SAFETY: the string is ended by a zero and outlives the call.
         |uid, gid| unsafe { libc::fchownat(fd, c"".as_ptr(), uid, gid, libc::AT_EMPTY_PATH) == 0 };
     if give(entry.uid, entry.gid) {
         return Ok((entry.mode, Ok(())));
@@ -96,13 +97,16 @@ fn owner(fd: RawFd, entry: &Entry) -> Result<(u32, Result<()>)> {
     };
     let mode = if entry.kind == page::DIR { entry.mode } else { entry.mode & !foreign };
     let ordinary = matches!(error, Error::Source { errno: libc::EPERM, .. })
+        // SAFETY: the call only returns a number.
         && unsafe { libc::geteuid() } != 0;
     Ok((mode, if ordinary { Ok(()) } else { Err(error) }))
 }
 
 fn set_mode(fd: RawFd, entry: &Entry, mode: u32) -> Result<()> {
     let r = match entry.kind {
+        // SAFETY: a plain system call on a handle of ours.
         page::FILE | page::DIR => unsafe { libc::fchmod(fd, mode) },
+        // SAFETY: the string is ended by a zero and outlives the call.
         _ => unsafe { libc::chmod(attribute::proc_path(fd).as_ptr(), mode) },
     };
     check(i64::from(r), "set mode", &entry.name).map(drop)

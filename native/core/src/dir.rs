@@ -1,5 +1,5 @@
-//! Folders as a tree of handles: everything is reached name by name beneath an open ancestor, so that
-//! no path is too deep and no link is ever followed.
+//! Folders as a tree of handles: everything is reached name by name beneath an open ancestor, so
+//! that no path is too deep and no link is ever followed.
 
 use crate::error::{Error, Result};
 use crate::posix::open_beneath;

@@ -1,5 +1,6 @@
 //! Reading one regular file. A large one goes from worker to worker like a baton: whoever holds it
-//! reads and finds the cuts of one part, hands it on, and only then hashes and compresses that part.
+//! reads and finds the cuts of one part, hands it on, and only then hashes and compresses that
+//! part.
 
 use crate::error::Result;
 use crate::folder::Segment;

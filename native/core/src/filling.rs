@@ -85,8 +85,8 @@ impl Filling {
         Some(Place { pack: self.clone(), ordinal, offset, length: stored })
     }
 
-    /// Seals contents and locator once every reservation is filled; the buffer, the stored length and
-    /// what is in it.
+    /// Seals contents and locator once every reservation is filled; the buffer, the stored length
+    /// and what is in it.
     pub fn close(mut self: Arc<Filling>) -> (Vec<u8>, usize, Filled) {
         let own = loop {
             match Arc::try_unwrap(self) {

@@ -68,7 +68,8 @@ pub struct Segment {
     pending: AtomicUsize,
 }
 
-/// What a worker is to look at: the names of a segment with their inodes, and what was known of them.
+/// What a worker is to look at: the names of a segment with their inodes, and what was known of
+/// them.
 pub struct Task {
     pub segment: Arc<Segment>,
     pub names: Vec<(Vec<u8>, u64)>,
@@ -198,8 +199,9 @@ pub fn begin(
     }
 }
 
-/// A part of a segment is done. When it was the last, the folder goes on; when that was complete, its
-/// parent's segment is told, and so on upwards: a loop, because trees can be deeper than a stack.
+/// A part of a segment is done. When it was the last, the folder goes on; when that was complete,
+/// its parent's segment is told, and so on upwards: a loop, because trees can be deeper than a
+/// stack.
 pub fn done(mut segment: Arc<Segment>, worker: &mut Worker, reader: &Reader) -> Result<Step> {
     while segment.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
         let folder = segment.folder.clone();

@@ -231,8 +231,8 @@ impl Job {
     }
 }
 
-/// The clock that file systems stamp changes with. Whatever changed no earlier than the scan's start
-/// may change again within the same tick, and is read again next time.
+/// The clock that file systems stamp changes with. Whatever changed no earlier than the scan's
+/// start may change again within the same tick, and is read again next time.
 fn coarse_now() -> (i64, u32) {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills `t`.

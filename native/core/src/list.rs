@@ -1,4 +1,5 @@
-//! Walking a snapshot without restoring it: rows for `ls` and `find`, differences, structure checks.
+//! Walking a snapshot without restoring it: rows for `ls` and `find`, differences, structure
+//! checks.
 
 use crate::error::{Error, Result};
 use crate::msgpack::Writer;
@@ -10,8 +11,9 @@ use std::cmp::Ordering;
 /// Rows handed over at once.
 const BATCH: usize = 4096;
 
-/// Rows of `[path, kind, mode, uid, gid, mtime s, mtime ns, size, link target, mark]`, each batch one
-/// MessagePack array of arrays. `mark` is `+`, `-`, `M` (metadata) or `C` (content) in a difference.
+/// Rows of `[path, kind, mode, uid, gid, mtime s, mtime ns, size, link target, mark]`, each batch
+/// one MessagePack array of arrays. `mark` is `+`, `-`, `M` (metadata) or `C` (content) in a
+/// difference.
 pub struct Rows<'a> {
     emit: &'a mut dyn FnMut(Vec<u8>) -> Result<()>,
     writer: Writer,

@@ -1,5 +1,5 @@
-//! The names of one folder, sorted: bytes in one arena and sixteen bytes a name beside it, so that a
-//! folder with a million entries costs tens of megabytes and not hundreds.
+//! The names of one folder, sorted: bytes in one arena and sixteen bytes a name beside it, so that
+//! a folder with a million entries costs tens of megabytes and not hundreds.
 
 use crate::error::Result;
 use crate::posix::check;

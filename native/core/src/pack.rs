@@ -1,7 +1,7 @@
 //! Packs: sealed blocks, sealed contents, a sealed locator, and the header at both ends.
 //!
-//! `header | blocks | contents (padded inside the seal) | locator | header`. Sizes are few: powers of
-//! two from 4 KiB to 64 KiB, then multiples of 64 KiB up to `LIMIT`.
+//! `header | blocks | contents (padded inside the seal) | locator | header`. Sizes are few: powers
+//! of two from 4 KiB to 64 KiB, then multiples of 64 KiB up to `LIMIT`.
 
 use crate::crypto::{same, ObjectKey, TAG};
 use crate::error::{Error, Result};

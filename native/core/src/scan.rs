@@ -293,8 +293,8 @@ fn special(job: &Job, name: &[u8], cname: &CStr, dir: RawFd, stat: &Stat) -> Res
     Ok(own)
 }
 
-/// Entries with one group are names of one inode. The device number takes part, since two file systems
-/// of one tree may use the same inode number.
+/// Entries with one group are names of one inode. The device number takes part, since two file
+/// systems of one tree may use the same inode number.
 fn link_group(stat: &Stat) -> u64 {
     let (major, minor) = stat.filesystem;
     let key = [&major.to_le_bytes()[..], &minor.to_le_bytes(), &stat.inode.to_le_bytes()].concat();

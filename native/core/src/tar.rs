@@ -1,5 +1,5 @@
-//! Headers of a tar stream as POSIX pax and GNU tar read it: whatever a field cannot hold goes into a
-//! record of the extended header before it.
+//! Headers of a tar stream as POSIX pax and GNU tar read it: whatever a field cannot hold goes into
+//! a record of the extended header before it.
 
 use crate::page::{Content, Entry};
 
@@ -100,8 +100,8 @@ fn record(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     out.push(b'\n');
 }
 
-/// ACLs in the words that tar programs read, every other attribute as it is. A key ends at its first
-/// `=`, so that GNU tar writes one in a name as `%3D`, and `%` as `%25`.
+/// ACLs in the words that tar programs read, every other attribute as it is. A key ends at its
+/// first `=`, so that GNU tar writes one in a name as `%3D`, and `%` as `%25`.
 fn attribute(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     if let (ACL_ACCESS | ACL_DEFAULT, Some(text)) = (name, acl_text(value)) {
         let key: &[u8] =
