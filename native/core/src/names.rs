@@ -80,6 +80,10 @@ impl Names {
         self.rows.is_empty()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|i| self.get(i))
+    }
+
     pub fn get(&self, index: usize) -> &[u8] {
         let row = &self.rows[index];
         &self.arena[row.at as usize..][..usize::from(row.length)]

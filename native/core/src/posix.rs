@@ -83,33 +83,6 @@ pub fn stat(dir: RawFd, file: &CStr) -> Result<Stat> {
     })
 }
 
-/// All names of a folder but `.` and `..`, in the order the file system gives them.
-pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
-    let mut out = Vec::new();
-    let mut buffer = vec![0u8; 64 << 10];
-    // SAFETY: a plain system call on a handle.
-    unsafe { libc::lseek(dir, 0, libc::SEEK_SET) };
-    loop {
-        // SAFETY: the kernel writes at most the buffer's length.
-        let n =
-            unsafe { libc::syscall(libc::SYS_getdents64, dir, buffer.as_mut_ptr(), buffer.len()) };
-        let n = check(n, "list", b".")? as usize;
-        if n == 0 {
-            return Ok(out);
-        }
-        let mut at = 0;
-        while at < n {
-            let size = u16::from_le_bytes([buffer[at + 16], buffer[at + 17]]) as usize;
-            let text = &buffer[at + 19..at + size];
-            let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
-            if &text[..end] != b"." && &text[..end] != b".." {
-                out.push(text[..end].to_vec());
-            }
-            at += size;
-        }
-    }
-}
-
 pub fn read_link(dir: RawFd, file: &CStr) -> Result<Vec<u8>> {
     let mut buffer = vec![0u8; libc::PATH_MAX as usize + 1];
     // SAFETY: the kernel writes at most the buffer's length.

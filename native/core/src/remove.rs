@@ -3,6 +3,7 @@
 use crate::attribute::{self, HOLDING};
 use crate::describe::handle;
 use crate::error::{Error, Result};
+use crate::names::Names;
 use crate::posix;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -108,10 +109,11 @@ fn enter(dir: RawFd, name: &[u8]) -> Result<Level> {
     soften(dir, name);
     let fd = posix::open_at(dir, &posix::name(name)?, posix::DIR_FLAGS, 0)?;
     let mut left = Vec::new();
-    for below in posix::names(fd.as_raw_fd())? {
-        let outcome = unlink_soft(fd.as_raw_fd(), &below, 0);
+    let names = Names::read(fd.as_raw_fd(), &mut Vec::new())?;
+    for below in names.iter() {
+        let outcome = unlink_soft(fd.as_raw_fd(), below, 0);
         if failed(&outcome, &[libc::EISDIR]) {
-            left.push(below);
+            left.push(below.to_vec());
         } else {
             outcome?;
         }
