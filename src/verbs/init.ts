@@ -20,6 +20,10 @@ export interface InitResult {
   readonly recoveryKey: Buffer;
 }
 
+/**
+ * Makes a repository in an empty store; `cost` is what opening a passphrase slot takes. Fails with
+ * `repository_exists`, and with the codes of the store.
+ */
 export async function init(
   runtime: Runtime,
   store: Store,
@@ -41,7 +45,7 @@ export async function init(
   const { lineage, replica } = keyring;
   await put(
     "config",
-    keyring.seal("config", encodeConfig({ lineage, replica, generation: 1, created })),
+    keyring.seal("config", encodeConfig({ lineage, replica, generation: 1, created, retired: [] })),
   );
   // The slot that the caller can open comes first: killed after it, the repository is the caller's.
   const kdf = secret.kind === "passphrase" ? cost : NO_COST;
