@@ -1,15 +1,15 @@
 /**
  * The public library: everything the command line does, it does through this.
  *
- *     const runtime = systemRuntime({ signal, emit: (event) => console.log(event) });
+ *     const runtime = systemRuntime({ signal, emit: (event) => events.push(event) });
  *     const store = openStore("/backup/repo");
  *     await using repository = await openRepository(store, { kind: "keyfile", bytes }, runtime);
  *     const { snapshot } = await backup(runtime, repository, options);
  *     await restore(runtime, repository, snapshot, { path: Buffer.from("/"), target, workers: 4 });
  *
  * Everything fails with a `Failure`, whose code is from a closed table. The runtime's signal stops
- * what is under way with the code `interrupted`; the runtime's `emit` gets a `HoldallEvent` each time
- * something happens. Paths are bytes, sizes are bytes, times are milliseconds since 1970.
+ * what is under way with the code `interrupted`; its `emit` gets a `HoldallEvent` for each thing that
+ * happens. Paths are bytes, sizes are in bytes, times are milliseconds since 1970.
  */
 export { hex, pathFields, shown, toBytes, toText, unhex } from "./base/bytes.ts";
 export type {

@@ -2,8 +2,8 @@
  * Everything the library tells while it runs and everything a command ends with: the closed union
  * that `--json` prints, one object a line.
  *
- * Sizes are bytes, times ISO 8601 in UTC, ids hexadecimal. A path that is not UTF-8 carries its exact
- * bytes in `pathBase64`.
+ * Sizes are in bytes, ids hexadecimal. A path that is not UTF-8 carries its exact bytes in
+ * `pathBase64`.
  */
 import type { FailureCode } from "./failure.ts";
 

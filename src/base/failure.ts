@@ -1,7 +1,7 @@
 /**
  * The one error class. Its code, from a closed table, decides exit status, hint and repetition.
  *
- * The native core throws `code: message` with the codes of this table; nothing is guessed from texts.
+ * The native core throws `code: message` with codes of this table; nothing is guessed from texts.
  */
 
 /** What the exit statuses of the command mean; help, man page and README print this table. */

@@ -17,7 +17,7 @@ export function whenOverdue(act: () => void): void {
   overdue = act;
 }
 
-/** The signal of this process's run; from the first call on, SIGINT, SIGTERM and SIGHUP abort it. */
+/** The signal of this process's run; from now on SIGINT, SIGTERM and SIGHUP abort it. */
 export function interruptSignal(): AbortSignal {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {

@@ -36,8 +36,8 @@ function verbPart(name: string, verb: Verb): string {
 
 const FILES = `.TP
 .B ~/.config/holdall/config.json
-Named repositories; $HOLDALL_CONFIG or $XDG_CONFIG_HOME/holdall/config.json if set. A name stands for
-its fields; relative paths are relative to the file's folder; unknown fields are refused.
+Named repositories; $HOLDALL_CONFIG or $XDG_CONFIG_HOME/holdall/config.json if set. A name stands
+for its fields; relative paths are relative to the file's folder; unknown fields are refused.
 .PP
 .nf
 .RS
@@ -61,12 +61,14 @@ const JSON_PART = `With
 .B \\-\\-json
 every line of standard output is one object with a field
 .BR event ,
-as typed in HoldallEvent of the library, and the last line is the result: snapshot (backup; id is null
-after a dry run), init (with recoveryKey), restore, check, stats, keys (key list), key, drill, or error
-(code, message, hint, exit). Before it come phase, progress (backup), restoring (restore), trouble (a path
-that could not be handled as it is) and warning; with
+as typed in HoldallEvent of the library, and the last line is the result: snapshot (backup; id is
+null after a dry run), init (with recoveryKey), restore, check, stats, keys (key list), key, drill,
+or error (code, message, hint, exit). Before it come phase, progress (backup), restoring (restore),
+trouble (a path that could not be handled as it is) and warning; with
 .B \\-\\-quiet
-there is neither phase nor progress. ls, find, diff and restore \\-\\-dry\\-run print an entry a line. A path that is not UTF\\-8 has its bytes in pathBase64. One output is no line of events:
+there is neither phase nor progress. ls, find, diff and restore \\-\\-dry\\-run print an
+entry a line. A path that is not UTF\\-8 has its bytes in pathBase64.
+One output is no line of events:
 .B snapshots \\-\\-json
 is an array of id, time, host, paths, tags, files, bytes, parent and troubles.`;
 
@@ -75,8 +77,9 @@ export function manPage(): string {
     `.TH HOLDALL 1 "" "holdall ${VERSION}" "Holdall"`,
     `.SH NAME\nholdall \\- ${literal(ABOUT.toLowerCase().replace(/\.$/, ""))}`,
     ".SH SYNOPSIS\n.B holdall\n[options] verb ...",
-    `.SH DESCRIPTION\nSaves folders, streams and the output of commands as snapshots in an encrypted repository, and brings them
-back byte for byte. Nothing that is stored is ever replaced, and there is no lock that a person would have to remove.`,
+    `.SH DESCRIPTION\nSaves folders, streams and the output of commands as snapshots in an encrypted repository, and brings
+them back byte for byte. Nothing that is stored is ever replaced, and there is no lock that a person
+would have to remove.`,
     `.SH VERBS\n${Object.entries(VERBS)
       .map(([name, verb]) => verbPart(name, verb))
       .join("\n")}`,

@@ -7,8 +7,8 @@ import { Progress } from "./progress.ts";
 import { paint, width } from "./terminal.ts";
 
 /**
- * `run`: events and a result. `rows`: a listing, whose JSON is its rows without progress. `array`: one
- * JSON array alone on standard output.
+ * `run`: events and a result. `rows`: a listing, whose JSON is its rows without progress. `array`:
+ * one JSON array alone on standard output.
  */
 export type Style = "run" | "rows" | "array";
 

@@ -1,4 +1,4 @@
-/** Progress in words: what, how much, how fast and how long still. Times are seconds of any clock. */
+/** Progress in words: what, how much, how fast, how long still. Times are seconds of any clock. */
 import type { HoldallEvent, Phase } from "../index.ts";
 import { count, duration, size } from "./words.ts";
 

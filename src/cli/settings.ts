@@ -1,4 +1,4 @@
-/** Where repository and secret come from: flags, then environment, then the config file, then a prompt. */
+/** Where repository and secret come from: flags, environment, the config file, then a prompt. */
 import { Failure, type Secret, toBytes } from "../index.ts";
 import { utf8 } from "./arguments.ts";
 import { type Named, readConfig } from "./config.ts";

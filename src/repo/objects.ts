@@ -1,4 +1,4 @@
-/** Listing and getting stored objects by kind; an object whose bytes are not its name's is refused. */
+/** Listing and getting stored objects; one whose bytes are not what its name says is refused. */
 import { native } from "../seam/native.ts";
 import type { Listed, Store } from "../store/store.ts";
 import { bareName, checkName, FOLDERS, type Kind } from "./layout.ts";

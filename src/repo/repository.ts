@@ -162,8 +162,8 @@ const PHASES: Partial<Record<JobSpec["verb"], Phase>> = {
 /**
  * Finds the slot that the secret opens, then takes in every other key.
  *
- * Fails with `no_repository`, `wrong_secret`, `newer_format`, `kdf_too_expensive`, or `damaged` when
- * nothing of what it needs is readable; what is damaged and not needed becomes a `warning` event.
+ * Fails with `no_repository`, `wrong_secret`, `newer_format`, `kdf_too_expensive`, or `damaged`
+ * when nothing of what it needs is readable; other damage becomes a `warning` event.
  */
 export async function openRepository(
   store: Store,

@@ -126,7 +126,7 @@ export async function backup(
   return { snapshot, newBytes, storedBytes, troubles: troubles.length };
 }
 
-/** Every path failed, and all there is are the folders above the paths, which are saved for their metadata. */
+/** Every path failed, and all there is are the folders above, saved for their metadata. */
 function nothingSaved(paths: Buffer[], troubles: [Buffer, string][], entries: number): boolean {
   const failed = paths.every((path) => troubles.some(([trouble]) => trouble.equals(path)));
   const above = paths.flatMap((path) => {

@@ -10,10 +10,9 @@ import type { Runtime } from "../base/runtime.ts";
 import { encodeConfig } from "../format/config.ts";
 import { slotHash } from "../repo/layout.ts";
 import { openRepository, type Repository } from "../repo/repository.ts";
-import type { Secret } from "../repo/secret.ts";
+import { type Secret, slotCost } from "../repo/secret.ts";
 import { native } from "../seam/native.ts";
 import type { Store } from "../store/store.ts";
-import { DEFAULT_COST } from "./init.ts";
 
 /** At most this many slots that are not retired open one repository. */
 const SLOTS = 16;
@@ -61,9 +60,8 @@ export async function addKey(
     throw new Failure("invalid", `a repository has at most ${SLOTS} key slots; remove one first`);
   }
   const created = Math.floor(runtime.clock.now() / 1000);
-  const cost = secret.kind === "passphrase" ? DEFAULT_COST : { memoryKiB: 0, passes: 0, lanes: 0 };
   const { kind, bytes } = secret;
-  const sealed = repository.keyring.sealSlot(kind, bytes, cost, kind, created);
+  const sealed = repository.keyring.sealSlot(kind, bytes, slotCost(secret), kind, created);
   // The very bytes that are stored must open before anyone relies on them.
   if (native.Keyring.openSlot(sealed.bytes, kind, bytes) === null) {
     throw new Failure("internal", "the new key slot does not open");

@@ -60,7 +60,7 @@ function unitOf(snapshot: Snapshot): Unit {
   return unit;
 }
 
-/** One folder of a snapshot, or all below it, row by row in byte order of the paths; fails with `no_entry`. */
+/** One folder of a snapshot, or all below it, row by row; fails with `no_entry`. */
 export async function list(
   repository: Repository,
   snapshot: Snapshot,
@@ -73,7 +73,7 @@ export async function list(
   await repository.run(index, spec, { rows: (bytes) => decodeRows(bytes, onRow) });
 }
 
-/** What `newer` added, removed or changed since `older`, row by row; only pages that differ are read. */
+/** What `newer` added, removed or changed since `older`; only pages that differ are read. */
 export async function diff(
   repository: Repository,
   older: Snapshot,

@@ -33,8 +33,8 @@ export interface RestoreResult {
  * Restores `path` of a snapshot into a folder: the contents of a folder, or one entry by its name.
  *
  * Emits `restoring` about four times a second and `trouble` for each path that could not be made as
- * it was; those are counted, and do not fail the call. Fails with `no_entry` when the snapshot has no
- * such path, `interrupted` when the signal aborts, and with the codes of the target's file system.
+ * it was; those are counted, and do not fail the call. Fails with `no_entry` when the snapshot has
+ * no such path, `interrupted` when the signal aborts, and with the codes of the target's file system.
  */
 export async function restore(
   runtime: Runtime,

@@ -1,4 +1,4 @@
-/** Arguments that are not UTF-8, through the very bytes of argv, for every verb that takes a path. */
+/** Arguments that are not UTF-8, through the very bytes of argv, for verbs that take a path. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";

@@ -57,7 +57,7 @@ it("takes a passphrase from a file, a command, or the environment, without its l
   expect(w.run(["snapshots"], env("HOLDALL_PASSPHRASE", "correct horse ")).status).toBe(12);
 }, 60_000);
 
-/** Runs the command on a pseudo-terminal of its own and types each answer when its question comes. */
+/** Runs the command on a pseudo-terminal of its own; types each answer when its question comes. */
 const TYPIST = `
 import os, pty, sys, time
 answers = sys.argv[1].split("|")

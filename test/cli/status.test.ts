@@ -1,4 +1,4 @@
-/** Every failure a person can cause: its exit status, one line that names the object, and a hint. */
+/** Every failure a person can cause: exit status, one line that names the object, and a hint. */
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
