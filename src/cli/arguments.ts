@@ -1,4 +1,4 @@
-/** Arguments without loss: Node makes U+FFFD of what is not UTF-8, the kernel's copy has it whole. */
+/** Arguments without loss: Node makes U+FFFD of what is not UTF-8, the kernel's copy keeps it. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { toBytes, toText } from "../base/bytes.ts";
