@@ -1,13 +1,38 @@
-/** The public library: everything the command line does, it does through this. */
-export { hex, pathFields, shown } from "./base/bytes.ts";
-export type { HoldallEvent } from "./base/event.ts";
-export { Failure, type FailureCode, toFailure } from "./base/failure.ts";
+/**
+ * The public library: everything the command line does, it does through this.
+ *
+ *     const runtime = systemRuntime({ signal, emit: (event) => events.push(event) });
+ *     const store = openStore("/backup/repo");
+ *     await using repository = await openRepository(store, { kind: "keyfile", bytes }, runtime);
+ *     const { snapshot } = await backup(runtime, repository, options);
+ *     await restore(runtime, repository, snapshot, { path: Buffer.from("/"), target, workers: 4 });
+ *
+ * Everything fails with a `Failure`, whose code is from a closed table. The runtime's signal stops
+ * what is under way with the code `interrupted`; its `emit` gets a `HoldallEvent` for each thing that
+ * happens. Paths are bytes, sizes are in bytes, times are milliseconds since 1970.
+ */
+export { hex, pathFields, shown, toBytes, toText, unhex } from "./base/bytes.ts";
+export type {
+  BackupProgress,
+  HoldallEvent,
+  Phase,
+  RestoreProgress,
+  SlotRow,
+} from "./base/event.ts";
+export { EXIT_STATUS, Failure, type FailureCode, toFailure } from "./base/failure.ts";
 export { type Runtime, systemRuntime } from "./base/runtime.ts";
+export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
 export { openRepository, type Readable, type Repository } from "./repo/repository.ts";
 export type { Secret } from "./repo/secret.ts";
-export { selectSnapshot, splitPath } from "./repo/select.ts";
+export {
+  filterSnapshots,
+  parseTime,
+  type SnapshotFilter,
+  selectSnapshot,
+  splitPath,
+} from "./repo/select.ts";
 export { openMemoryStore } from "./store/memory.ts";
 export { openStore } from "./store/open.ts";
 export { readonly } from "./store/readonly.ts";
@@ -17,7 +42,15 @@ export { type Rates, throttle } from "./store/throttle.ts";
 export { type BackupOptions, type BackupResult, backup } from "./verbs/backup.ts";
 export { type CheckOptions, type CheckResult, check } from "./verbs/check.ts";
 export { type InitResult, init } from "./verbs/init.ts";
-export { addKey, drill, listKeys, type SlotRow } from "./verbs/key.ts";
+export {
+  addKey,
+  type DrillResult,
+  drill,
+  listKeys,
+  type RetireOptions,
+  removeKey,
+  replaceKey,
+} from "./verbs/key.ts";
 export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
 export { type Stats, stats } from "./verbs/stats.ts";

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { VERBS } from "../src/cli/verbs.ts";
 import { rules, type Source } from "./support/house.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -40,10 +41,7 @@ const wrongRecords = (names: string[]) =>
   });
 
 /** Verbs of the command line that a text does not speak of. */
-const unsaid = (main: string, text: string) =>
-  [...main.matchAll(/^ {2}(\w+): \{\n {4}usage:/gm)]
-    .map((m) => m[1] ?? "")
-    .filter((verb) => !text.includes(`\`${verb}\``));
+const unsaid = (text: string) => Object.keys(VERBS).filter((verb) => !text.includes(`\`${verb}\``));
 
 const STRICT = [
   ["strict", "noUncheckedIndexedAccess", "exactOptionalPropertyTypes", "verbatimModuleSyntax"],
@@ -85,9 +83,8 @@ describe("the house", () => {
   });
 
   it("speaks of every verb in README", () => {
-    const main = read("src/cli/main.ts");
-    expect(unsaid(main, "").length).toBeGreaterThan(5);
-    expect(unsaid(main, read("README.md"))).toEqual([]);
+    expect(unsaid("").length).toBeGreaterThan(5);
+    expect(unsaid(read("README.md"))).toEqual([]);
   });
 
   it("compiles with every strict flag", () => {

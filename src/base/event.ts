@@ -1,30 +1,205 @@
-/** Everything a verb tells while it runs: the closed union that `--json` prints line by line. */
+/**
+ * Everything the library tells while it runs and everything a command ends with: the closed union
+ * that `--json` prints, one object a line.
+ *
+ * Sizes are in bytes, ids hexadecimal. A path that is not UTF-8 carries its exact bytes in
+ * `pathBase64`.
+ */
+import type { FailureCode } from "./failure.ts";
+
+/** A path, and its bytes in base64 where it is not UTF-8. */
+interface AtPath {
+  readonly path: string;
+  readonly pathBase64?: string;
+}
+
+/** What a run is busy with. */
+export type Phase = "index" | "save" | "restore" | "read" | "check";
+
+/** A new phase began. */
+interface PhaseEvent {
+  readonly event: "phase";
+  readonly phase: Phase;
+}
+
+/** How far a backup is; totals are those of the snapshot before, where there is one. */
+export interface BackupProgress {
+  readonly event: "progress";
+  readonly files: number;
+  /** Read, or known to be unchanged. */
+  readonly bytes: number;
+  /** Not in the repository before. */
+  readonly newBytes: number;
+  /** What the new bytes take, compressed and sealed. */
+  readonly storedBytes: number;
+  readonly totalFiles?: number;
+  readonly totalBytes?: number;
+}
+
+/** How far a restore is; totals are known when a whole snapshot is restored. */
+export interface RestoreProgress {
+  readonly event: "restoring";
+  readonly entries: number;
+  /** Sizes of the files dealt with. */
+  readonly bytes: number;
+  /** Bytes that were not there already. */
+  readonly written: number;
+  readonly totalEntries?: number;
+  readonly totalBytes?: number;
+}
+
+/** One path could not be handled as it is; the rest goes on. */
+interface TroubleEvent extends AtPath {
+  readonly event: "trouble";
+  readonly message: string;
+}
+
+/** Something to know that changes no result. */
+interface WarningEvent {
+  readonly event: "warning";
+  readonly message: string;
+}
+
+/** A backup's end; `id` is null after a dry run. */
+interface SnapshotEvent {
+  readonly event: "snapshot";
+  readonly id: string | null;
+  readonly parent: string | null;
+  readonly files: number;
+  readonly bytes: number;
+  readonly newBytes: number;
+  readonly storedBytes: number;
+  readonly troubles: number;
+  readonly dryRun: boolean;
+}
+
+/** A new repository. The recovery key is told this once. */
+interface InitEvent {
+  readonly event: "init";
+  readonly repository: string;
+  readonly fingerprint: string;
+  readonly recoveryKey: string;
+}
+
+/** One entry of a snapshot, one find, one difference or one change of a restore's dry run. */
+interface EntryEvent extends AtPath {
+  readonly event: "entry";
+  /** The snapshot it was found in: `find` only. */
+  readonly snapshot?: string;
+  /** `+` added, `-` removed, `C` content, `M` metadata: differences only. */
+  readonly mark?: "+" | "-" | "C" | "M";
+  readonly kind: "file" | "dir" | "symlink" | "char" | "block" | "fifo" | "socket" | "unknown";
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970, and nanoseconds. */
+  readonly mtime: readonly [number, number];
+  readonly size: number;
+  /** Where a symbolic link leads. */
+  readonly target?: string;
+  readonly targetBase64?: string;
+}
+
+/** A restore's end. */
+interface RestoreEvent {
+  readonly event: "restore";
+  readonly snapshot: string;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly written: number;
+  readonly deleted: number;
+  readonly troubles: number;
+  readonly dryRun: boolean;
+}
+
+/** What a check found; no problems means that every snapshot can be restored. */
+interface CheckEvent {
+  readonly event: "check";
+  readonly snapshots: number;
+  readonly packs: number;
+  readonly packsRead: number;
+  readonly files: number;
+  readonly chunks: number;
+  readonly problems: readonly {
+    readonly object: string;
+    readonly pathBase64?: string;
+    readonly message: string;
+  }[];
+}
+
+/** How much is stored. */
+interface StatsEvent {
+  readonly event: "stats";
+  readonly snapshots: number;
+  readonly packs: number;
+  readonly packBytes: number;
+  readonly indexRuns: number;
+  readonly indexBytes: number;
+  readonly chunks: number;
+  readonly logicalBytes: number;
+}
+
+/** One key slot, as it can be seen without its secret. */
+export interface SlotRow {
+  /** The first eight digits of its name. */
+  readonly id: string;
+  readonly kind: "passphrase" | "recovery" | "keyfile" | "unknown" | "damaged";
+  /** What opening it costs in memory; 0 for secrets of 256 bits. */
+  readonly memoryKiB: number;
+  /** No longer accepted. */
+  readonly retired: boolean;
+  /** It opened the repository for this command. */
+  readonly inUse: boolean;
+  readonly problem?: string;
+}
+
+/** All key slots. */
+interface KeysEvent {
+  readonly event: "keys";
+  readonly slots: readonly SlotRow[];
+}
+
+/** Key slots that were added or retired, or a key file that was made. */
+interface KeyEvent {
+  readonly event: "key";
+  readonly added?: string;
+  readonly retired?: readonly string[];
+  readonly keyfile?: string;
+  /** A new recovery key, told this once. */
+  readonly recoveryKey?: string;
+}
+
+/** A secret that was proved to open the repository and its snapshots. */
+interface DrillEvent {
+  readonly event: "drill";
+  readonly kind: "passphrase" | "recovery" | "keyfile";
+  readonly slot: string;
+  readonly snapshots: number;
+  readonly unreadable: number;
+}
+
+/** The command failed; always the last line. */
+interface ErrorEvent {
+  readonly event: "error";
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly exit: number;
+}
 
 export type HoldallEvent =
-  | {
-      readonly event: "progress";
-      readonly files: number;
-      readonly bytes: number;
-      readonly newBytes: number;
-      readonly storedBytes: number;
-      readonly totalFiles?: number;
-      readonly totalBytes?: number;
-    }
-  | {
-      readonly event: "trouble";
-      readonly path: string;
-      readonly pathBase64?: string;
-      readonly message: string;
-    }
-  | { readonly event: "warning"; readonly message: string }
-  | {
-      readonly event: "snapshot";
-      readonly id: string;
-      readonly parent: string | null;
-      readonly files: number;
-      readonly bytes: number;
-      readonly newBytes: number;
-      readonly storedBytes: number;
-      readonly troubles: number;
-      readonly dryRun: boolean;
-    };
+  | PhaseEvent
+  | BackupProgress
+  | RestoreProgress
+  | TroubleEvent
+  | WarningEvent
+  | SnapshotEvent
+  | InitEvent
+  | EntryEvent
+  | RestoreEvent
+  | CheckEvent
+  | StatsEvent
+  | KeysEvent
+  | KeyEvent
+  | DrillEvent
+  | ErrorEvent;

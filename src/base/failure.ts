@@ -1,33 +1,59 @@
-/** The one error class. Its code, from a closed table, decides exit status and hint. */
+/**
+ * The one error class. Its code, from a closed table, decides exit status, hint and repetition.
+ *
+ * The native core throws `code: message` with codes of this table; nothing is guessed from texts.
+ */
 
+/** What the exit statuses of the command mean; help, man page and README print this table. */
+export const EXIT_STATUS: readonly (readonly [number, string])[] = [
+  [0, "everything asked for was done and is durable"],
+  [1, "it failed"],
+  [2, "the command line, the environment or the config file is wrong"],
+  [3, "some paths could not be saved or restored as they are; the rest was"],
+  [10, "there is no repository"],
+  [11, "the repository needs a newer holdall, or asks for too much"],
+  [12, "the secret is missing or wrong"],
+  [13, "something stored is damaged or missing"],
+  [130, "interrupted"],
+];
+
+/** Code: exit status, hint with the next step, and whether repeating can help. */
 const TABLE = {
-  usage: [2, "see holdall --help"],
-  source_unreadable: [3, "the rest was saved; the paths are listed above"],
-  no_repository: [10, "make one with: holdall init"],
-  repository_exists: [1, "choose another folder, or use the repository that is there"],
-  newer_format: [11, "use a newer holdall"],
-  invalid: [1, ""],
-  damaged: [13, "run: holdall check --read"],
-  missing_object: [13, "run: holdall check"],
-  wrong_secret: [12, "check the passphrase, key file or recovery key"],
-  no_secret: [12, "give --passphrase-file, --passphrase-command, --keyfile, or HOLDALL_PASSPHRASE"],
-  kdf_too_expensive: [11, "the key slot may have been tampered with"],
-  no_snapshot: [1, "list them with: holdall snapshots"],
-  snapshots_unreadable: [13, "name a readable snapshot by its id"],
-  disk_full: [1, "free some space; nothing that was saved before is affected"],
-  read_only: [1, "open the repository without --read-only"],
-  permission: [1, "check owner and mode"],
-  object_exists: [1, ""],
-  object_missing: [13, "run: holdall check"],
-  store_io: [1, "check the store; the command can be repeated safely"],
-  not_durable: [1, "check the disk; nothing that was saved before is affected"],
-  command_failed: [1, "no snapshot was made"],
-  interrupted: [130, "run the command again to continue"],
-  internal: [1, "please report this"],
-} as const satisfies Record<string, readonly [number, string]>;
+  usage: [2, "see: holdall help", false],
+  config: [2, "see the chapter FILES of: holdall man", false],
+  invalid: [1, "correct what was asked for and try again", false],
+  source_unreadable: [1, "check that the paths exist and can be read; nothing was saved", false],
+  source_io: [1, "check the path and the file system that it lies on", false],
+  no_repository: [10, "check the place, or make a repository there with: holdall init", false],
+  repository_exists: [1, "choose another place, or use the repository that is there", false],
+  newer_format: [11, "use a newer holdall", false],
+  kdf_too_expensive: [11, "the slot may have been tampered with; use another secret", false],
+  damaged: [13, "see what is hit with: holdall check --read", false],
+  missing_object: [13, "see what is hit with: holdall check", false],
+  wrong_secret: [12, "check the passphrase, key file or recovery key", false],
+  no_secret: [12, "give HOLDALL_PASSPHRASE_FILE or another secret; see: holdall man", false],
+  no_snapshot: [1, "list the snapshots with: holdall snapshots", false],
+  no_entry: [1, "look around with: holdall ls SNAPSHOT:/FOLDER", false],
+  snapshots_unreadable: [13, "name a readable snapshot by its id", false],
+  disk_full: [1, "free some space; nothing that was saved before is affected", false],
+  read_only: [1, "open it without --read-only, on a store that can be written", false],
+  permission: [1, "check owner and mode, or run as the user who may", false],
+  object_exists: [1, "run the command again", false],
+  object_missing: [13, "see what is hit with: holdall check", false],
+  store_io: [1, "check the store; the command can be repeated safely", true],
+  not_durable: [1, "check the disk; nothing that was saved before is affected", false],
+  last_way: [1, "add another secret first with: holdall key add", false],
+  command_failed: [1, "no snapshot was made; see what the command said", false],
+  interrupted: [130, "run the command again; what was stored is used", false],
+  internal: [1, "please report this, with HOLDALL_DEBUG=1 set", false],
+} as const satisfies Record<string, readonly [number, string, boolean]>;
 
 export type FailureCode = keyof typeof TABLE;
 
+/** Every code. */
+export const FAILURE_CODES = Object.keys(TABLE) as FailureCode[];
+
+/** What every function of the library fails with. The message is one line and names the object. */
 export class Failure extends Error {
   readonly code: FailureCode;
 
@@ -42,30 +68,45 @@ export class Failure extends Error {
     return TABLE[this.code][0];
   }
 
-  /** What to do next; may be empty. */
+  /** What to do next. */
   get hint(): string {
     return TABLE[this.code][1];
   }
 
+  /** Whether the same call may succeed when it is repeated. */
   get retryable(): boolean {
-    return this.code === "store_io";
+    return TABLE[this.code][2];
   }
 }
+
+/** Codes of system calls that mean something of their own; every other is `source_io`. */
+const ERRNO: Record<string, FailureCode> = {
+  EACCES: "permission",
+  EPERM: "permission",
+  ENOSPC: "disk_full",
+  EDQUOT: "disk_full",
+  EROFS: "read_only",
+};
 
 function isCode(text: string): text is FailureCode {
   return Object.hasOwn(TABLE, text);
 }
 
-/** Turns anything thrown into a `Failure`; the native core's errors read `code: message`. */
+/** Turns anything thrown into a `Failure`. */
 export function toFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (!(thrown instanceof Error)) return fromCore(String(thrown), thrown);
+  if (thrown.name === "AbortError") return new Failure("interrupted", "interrupted", thrown);
+  const { syscall, code = "", path } = thrown as NodeJS.ErrnoException;
+  if (syscall === undefined) return fromCore(thrown.message, thrown);
+  const reason = thrown.message.replace(/^\w+: /, "").split(",")[0];
+  return new Failure(ERRNO[code] ?? "source_io", `${path ?? syscall}: ${reason}`, thrown);
+}
+
+function fromCore(message: string, thrown: unknown): Failure {
   const [, code, rest] = /^(\w+): (.*)$/s.exec(message) ?? [];
-  if (code === "source") return new Failure("permission", rest ?? message, thrown);
-  if (code !== undefined && isCode(code)) {
-    if (rest?.includes("format version")) return new Failure("newer_format", rest, thrown);
-    if (rest?.includes("above the ceiling")) return new Failure("kdf_too_expensive", rest, thrown);
-    return new Failure(code, rest ?? message, thrown);
+  if (code === undefined || rest === undefined || !isCode(code)) {
+    return new Failure("internal", message, thrown);
   }
-  return new Failure("internal", message, thrown);
+  return new Failure(code, rest, thrown);
 }

@@ -1,10 +1,18 @@
 /** `holdall backup` */
 import { hostname } from "node:os";
-import { type BackupOptions, type BackupResult, backup, Failure, hex } from "../index.ts";
-import { absolute } from "./paths.ts";
-import { duration, size } from "./progress.ts";
+import {
+  type BackupOptions,
+  type BackupResult,
+  backup,
+  Failure,
+  type HoldallEvent,
+  hex,
+  VERSION,
+} from "../index.ts";
+import { absolute, integer } from "./arguments.ts";
 import { Session } from "./session.ts";
 import type { Flags } from "./settings.ts";
+import { count, duration, size } from "./words.ts";
 
 interface BackupFlags extends Flags {
   exclude?: string[];
@@ -23,14 +31,6 @@ interface BackupFlags extends Flags {
 
 const SLOT_MIB = 16;
 
-function integer(text: string, what: string, least: number, most: number): number {
-  const n = Number(text);
-  if (!Number.isInteger(n) || n < least || n > most) {
-    throw new Failure("usage", `${what} ${text} is no whole number from ${least} to ${most}`);
-  }
-  return n;
-}
-
 function options(
   flags: BackupFlags,
   operands: string[],
@@ -43,6 +43,8 @@ function options(
   }
   if (name === undefined && operands.length === 0)
     throw new Failure("usage", "nothing to back up: give at least one path");
+  if (flags.stdin !== undefined && flags.command !== undefined)
+    throw new Failure("usage", "--stdin and --command do not go together");
   if (name !== undefined && operands.length > 0)
     throw new Failure("usage", "a stream and paths do not go together");
   if (flags.command !== undefined && command.length === 0)
@@ -61,7 +63,7 @@ function options(
     level: integer(flags.level ?? "3", "--level", -7, 19),
     slots: Math.floor(integer(flags.memory ?? "64", "--memory", 48, 65536) / SLOT_MIB),
     workers,
-    tool: "holdall 0.1.0",
+    tool: `holdall ${VERSION}`,
   };
 }
 
@@ -71,7 +73,9 @@ export async function run(
   command: string[],
 ): Promise<number> {
   const session = new Session(flags);
-  const plan = options(flags, operands, command, session.workers);
+  // Without --command, what follows -- are paths, such as those that begin with a dash.
+  const paths = flags.command === undefined ? [...operands, ...command] : operands;
+  const plan = options(flags, paths, command, session.workers);
   const started = performance.now();
   await using repository = await session.open();
   const result = await backup(session.runtime, repository, plan);
@@ -79,7 +83,10 @@ export async function run(
   return result.troubles > 0 ? 3 : 0;
 }
 
-function json({ snapshot, newBytes, storedBytes, troubles }: BackupResult, plan: BackupOptions) {
+function json(
+  { snapshot, newBytes, storedBytes, troubles }: BackupResult,
+  plan: BackupOptions,
+): HoldallEvent {
   const [unit] = snapshot.section.units;
   return {
     event: "snapshot",
@@ -100,11 +107,11 @@ function text(
   seconds: number,
 ): string {
   const [unit] = snapshot.section.units;
-  const counted = `${unit?.files ?? 0} files, ${size(unit?.bytes ?? 0)}; ${size(newBytes)} new, ${size(storedBytes)} stored; ${duration(seconds)}`;
+  const counted = `${count(unit?.files ?? 0, "file")}, ${size(unit?.bytes ?? 0)}; ${size(newBytes)} new, ${size(storedBytes)} stored; ${duration(seconds)}`;
   const head = plan.dryRun
     ? "dry run: nothing was stored"
     : `snapshot ${hex(snapshot.id).slice(0, 8)} saved`;
   const trouble =
-    troubles > 0 ? `\n${troubles} paths could not be saved as they are; see above` : "";
+    troubles > 0 ? `\n${count(troubles, "path")} could not be saved as it is; see above` : "";
   return `${head}: ${counted}${trouble}`;
 }

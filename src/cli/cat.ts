@@ -1,5 +1,7 @@
 /** `holdall cat` */
-import { writeOut } from "./output.ts";
+import type { SelectFlags } from "./select.ts";
 import type { Flags } from "./settings.ts";
+import { writeOut } from "./stream.ts";
 
-export const run = (flags: Flags, operands: string[]) => writeOut("cat", flags, operands);
+export const run = (flags: Flags & SelectFlags, operands: string[]) =>
+  writeOut("cat", flags, operands);

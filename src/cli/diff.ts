@@ -1,23 +1,28 @@
 /** `holdall diff` */
-import { diff, diffFolder, Failure, selectSnapshot } from "../index.ts";
-import { absolute } from "./paths.ts";
-import { printRow } from "./rows.ts";
+import { diff, diffFolder, type Row, selectSnapshot } from "../index.ts";
+import { absolute } from "./arguments.ts";
+import { rowEvent, rowText } from "./rows.ts";
+import { filterOf, type SelectFlags } from "./select.ts";
 import { Session } from "./session.ts";
 import type { Flags } from "./settings.ts";
 
-export async function run(flags: Flags, [older, newer]: string[]): Promise<number> {
-  if (older === undefined || newer === undefined)
-    throw new Failure("usage", "diff needs two snapshots, or a snapshot and a folder");
-  const session = new Session(flags);
+export async function run(
+  flags: Flags & SelectFlags,
+  [older = "", newer = ""]: string[],
+): Promise<number> {
+  const session = new Session(flags, "rows");
+  const { output, runtime, workers } = session;
   await using repository = await session.open();
   const all = await repository.snapshots();
-  const now = session.runtime.clock.now();
-  const first = selectSnapshot(all, older, now);
-  const print = (row: Parameters<typeof printRow>[0]) => printRow(row, flags.json === true, false);
+  const choose = (text: string) => selectSnapshot(all, text, runtime.clock.now(), filterOf(flags));
+  const first = choose(older);
+  const print = (row: Row) =>
+    output.line(flags.json ? JSON.stringify(rowEvent(row)) : rowText(row, false));
   if (newer.includes("/")) {
-    await diffFolder(session.runtime, repository, first, absolute(newer), session.workers, print);
+    await diffFolder(runtime, repository, first, absolute(newer), workers, print);
   } else {
-    await diff(repository, first, selectSnapshot(all, newer, now), print);
+    await diff(repository, first, choose(newer), print);
   }
+  output.flush();
   return 0;
 }

@@ -1,24 +1,21 @@
 /** `holdall ls` */
-import { list, selectSnapshot, splitPath } from "../index.ts";
-import { argumentBytes } from "./paths.ts";
-import { printRow } from "./rows.ts";
+import { list } from "../index.ts";
+import { rowEvent, rowText } from "./rows.ts";
+import { type SelectFlags, select } from "./select.ts";
 import { Session } from "./session.ts";
 import type { Flags } from "./settings.ts";
 
 export async function run(
-  flags: Flags & { recursive?: boolean; long?: boolean },
+  flags: Flags & SelectFlags & { recursive?: boolean; long?: boolean },
   [what = "latest"]: string[],
 ): Promise<number> {
-  const session = new Session(flags);
-  const { snapshot, path } = splitPath(what);
+  const session = new Session(flags, "rows");
+  const { output } = session;
   await using repository = await session.open();
-  const found = selectSnapshot(await repository.snapshots(), snapshot, session.runtime.clock.now());
-  const bytes = argumentBytes(what).subarray(
-    Buffer.byteLength(snapshot) + (what === snapshot ? 0 : 1),
+  const { snapshot, path } = await select(session, repository, what, flags);
+  await list(repository, snapshot, path, flags.recursive === true, (row) =>
+    output.line(flags.json ? JSON.stringify(rowEvent(row)) : rowText(row, flags.long === true)),
   );
-  const at = what === snapshot ? Buffer.from(path) : bytes;
-  await list(repository, found, at, flags.recursive === true, (row) =>
-    printRow(row, flags.json === true, flags.long === true),
-  );
+  output.flush();
   return 0;
 }

@@ -1,24 +1,107 @@
-/** What `cat` and `dump` share: a path of a snapshot, written by the native core. */
-import { Failure, output, selectSnapshot, splitPath } from "../index.ts";
-import { argumentBytes } from "./paths.ts";
-import { Session } from "./session.ts";
-import type { Flags } from "./settings.ts";
+/**
+ * What a command prints: results to standard output; progress, troubles and warnings to standard
+ * error, or all of it to standard output as JSON.
+ */
+import { type HoldallEvent, shown } from "../index.ts";
+import { Progress } from "./progress.ts";
+import { paint, width } from "./terminal.ts";
 
-export async function writeOut(
-  verb: "cat" | "dump",
-  flags: Flags,
-  [what]: string[],
-): Promise<number> {
-  if (what === undefined)
-    throw new Failure("usage", `${verb} needs a snapshot and a path, such as latest:/etc`);
-  const session = new Session({ ...flags, quiet: true });
-  const { snapshot, path } = splitPath(what);
-  await using repository = await session.open();
-  const found = selectSnapshot(await repository.snapshots(), snapshot, session.runtime.clock.now());
-  const at =
-    what === snapshot
-      ? Buffer.from(path)
-      : argumentBytes(what).subarray(Buffer.byteLength(snapshot) + 1);
-  await output(repository, found, verb, at);
-  return 0;
+/**
+ * `run`: events and a result. `rows`: a listing, whose JSON is its rows without progress. `array`:
+ * one JSON array alone on standard output.
+ */
+export type Style = "run" | "rows" | "array";
+
+const BATCH = 64 << 10;
+const JSON_SECONDS = 1;
+
+export class Output {
+  private readonly json: boolean;
+  private readonly quiet: boolean;
+  private readonly style: Style;
+  private readonly progress = new Progress(process.stderr.isTTY === true);
+  private readonly now: () => number;
+  private told = Number.NEGATIVE_INFINITY;
+  private drawn = false;
+  private lines: string[] = [];
+  private length = 0;
+
+  constructor(
+    json: boolean,
+    quiet: boolean,
+    style: Style = "run",
+    now: () => number = () => performance.now() / 1000,
+  ) {
+    this.json = json;
+    this.quiet = quiet || (json && style !== "run");
+    this.style = style;
+    this.now = now;
+  }
+
+  show(event: HoldallEvent): void {
+    const moving = event.event === "progress" || event.event === "restoring";
+    const silent = this.quiet && (moving || event.event === "phase");
+    if (silent) return;
+    if (this.json && this.style !== "array") {
+      if (!moving || this.due()) this.line(JSON.stringify(event));
+      this.flush();
+    } else if (event.event === "trouble") {
+      this.note(`${shown(event.path)}: ${shown(event.message)}`);
+    } else if (event.event === "warning") {
+      this.note(`${paint("yellow", "warning:")} ${shown(event.message)}`);
+    } else if (moving || event.event === "phase") {
+      this.draw(this.progress.text(event, this.now()));
+    }
+  }
+
+  /** One line of a listing; batches are written together. */
+  line(text: string): void {
+    this.lines.push(text);
+    this.length += text.length;
+    if (this.length >= BATCH) this.flush();
+  }
+
+  flush(): void {
+    if (this.lines.length === 0) return;
+    this.clear();
+    process.stdout.write(`${this.lines.join("\n")}\n`);
+    this.lines = [];
+    this.length = 0;
+  }
+
+  /** A result: one line of JSON, or text. */
+  say(json: unknown, text: string): void {
+    if (this.json) this.line(JSON.stringify(json));
+    else if (text !== "") this.line(text);
+    this.flush();
+    this.clear();
+  }
+
+  /** A line for people on standard error. */
+  note(text: string): void {
+    this.clear();
+    process.stderr.write(`${text}\n`);
+  }
+
+  private due(): boolean {
+    if (this.now() - this.told < JSON_SECONDS) return false;
+    this.told = this.now();
+    return true;
+  }
+
+  private draw(text: string | null): void {
+    if (text === null) return;
+    if (process.stderr.isTTY !== true) {
+      process.stderr.write(`${text}\n`);
+      return;
+    }
+    process.stderr.write(`\r${text.slice(0, width(process.stderr) - 1)}\x1b[K`);
+    this.drawn = true;
+  }
+
+  /** Takes the moving line away. */
+  private clear(): void {
+    if (this.drawn) process.stderr.write("\r\x1b[K");
+    this.drawn = false;
+  }
 }

@@ -1,88 +1,102 @@
-/**
- * Shows events: one moving line on a terminal, a line every 30 s elsewhere, JSON lines when asked.
- */
-import { type HoldallEvent, shown } from "../index.ts";
+/** Progress in words: what, how much, how fast, how long still. Times are seconds of any clock. */
+import type { HoldallEvent, Phase } from "../index.ts";
+import { count, duration, size } from "./words.ts";
 
-const QUIET_SECONDS = 30;
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+type Event<K extends HoldallEvent["event"]> = Extract<HoldallEvent, { event: K }>;
 
-export function size(bytes: number): string {
-  let n = bytes;
-  let unit = 0;
-  while (n >= 1024 && unit < UNITS.length - 1) {
-    n /= 1024;
-    unit++;
+/** Between two lines: on a terminal, and elsewhere. */
+const TERMINAL_SECONDS = 0.2;
+const LOG_SECONDS = 30;
+/** After this time a change of speed has moved the shown rate by 63 %. */
+const MEMORY_SECONDS = 10;
+
+const PHASES: Record<Phase, string> = {
+  index: "reading the index",
+  save: "saving",
+  restore: "restoring",
+  read: "reading",
+  check: "checking",
+};
+
+/** A rate that follows changes slowly, so that the time left does not jump. */
+export class Rate {
+  private value = 0;
+  private bytes = 0;
+  private time: number | undefined;
+  private start = 0;
+
+  /** Takes in how many bytes are done by now; gives bytes a second. */
+  add(bytes: number, now: number): number {
+    if (this.time === undefined) {
+      this.time = now;
+      this.start = now;
+      this.bytes = bytes;
+      return 0;
+    }
+    const seconds = now - this.time;
+    if (seconds <= 0) return this.value;
+    const current = (bytes - this.bytes) / seconds;
+    // At first the average since the start is the better guess.
+    const memory = Math.min(MEMORY_SECONDS, now - this.start);
+    const share = 1 - Math.exp(-seconds / memory);
+    this.value = this.value === 0 ? current : this.value + (current - this.value) * share;
+    this.time = now;
+    this.bytes = bytes;
+    return this.value;
   }
-  return `${unit === 0 ? n : n.toFixed(n < 10 ? 2 : 1)} ${UNITS[unit]}`;
-}
-
-export function duration(seconds: number): string {
-  const s = Math.round(seconds);
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
 export class Progress {
-  private readonly json: boolean;
-  private readonly quiet: boolean;
-  private readonly started = performance.now();
-  private last = performance.now();
-  private drawn = false;
+  private readonly pause: number;
+  private readonly terminal: boolean;
+  private readonly rate = new Rate();
+  private phase: Phase | undefined;
+  private last: number | undefined;
 
-  constructor(json: boolean, quiet: boolean) {
-    this.json = json;
-    this.quiet = quiet;
+  constructor(terminal: boolean) {
+    this.terminal = terminal;
+    this.pause = terminal ? TERMINAL_SECONDS : LOG_SECONDS;
   }
 
-  show(event: HoldallEvent): void {
-    if (this.json) {
-      if (event.event !== "progress" || this.due(1))
-        process.stdout.write(`${JSON.stringify(event)}\n`);
-      return;
+  /** A line for this event; null when it is too early for the next one. */
+  text(event: Event<"phase" | "progress" | "restoring">, now: number): string | null {
+    // A log gets its first line after the first pause, a terminal at once.
+    this.last ??= this.terminal ? Number.NEGATIVE_INFINITY : now;
+    if (event.event === "phase") {
+      this.phase = event.phase;
+      return this.terminal ? `${PHASES[event.phase]} ...` : null;
     }
-    if (event.event === "trouble") this.line(`${shown(event.path)}: ${shown(event.message)}`);
-    else if (event.event === "warning") this.line(`warning: ${shown(event.message)}`);
-    else if (event.event === "progress" && !this.quiet) this.draw(event);
-  }
-
-  /** Takes the moving line away. */
-  clear(): void {
-    if (this.drawn) process.stderr.write("\r\x1b[K");
-    this.drawn = false;
-  }
-
-  private line(text: string): void {
-    this.clear();
-    process.stderr.write(`${text}\n`);
-  }
-
-  private due(seconds: number): boolean {
-    const now = performance.now();
-    if (now - this.last < seconds * 1000) return false;
+    const rate = this.rate.add(event.bytes, now);
+    if (now - this.last < this.pause) return null;
     this.last = now;
-    return true;
-  }
-
-  private draw(event: Extract<HoldallEvent, { event: "progress" }>): void {
-    const terminal = process.stderr.isTTY === true;
-    if (!this.due(terminal ? 0.2 : QUIET_SECONDS)) return;
-    const seconds = (performance.now() - this.started) / 1000;
-    const rate = event.bytes / seconds;
-    const parts = [
-      `${event.files} files`,
-      size(event.bytes),
-      `${size(event.newBytes)} new`,
-      `${size(rate)}/s`,
-    ];
+    const phase = this.phase === undefined ? "" : `${PHASES[this.phase]}: `;
+    const parts = event.event === "progress" ? saved(event) : restored(event);
+    if (rate > 0) parts.push(`${size(rate)}/s`);
     const left = (event.totalBytes ?? 0) - event.bytes;
     if (left > 0 && rate > 0) parts.push(`about ${duration(left / rate)} left`);
-    const text = parts.join(", ");
-    if (!terminal) {
-      process.stderr.write(`${text}\n`);
-      return;
-    }
-    process.stderr.write(`\r${text.slice(0, (process.stderr.columns ?? 80) - 1)}\x1b[K`);
-    this.drawn = true;
+    return phase + parts.join(", ");
   }
+}
+
+const of = (n: number, total: number | undefined, say: (n: number) => string) =>
+  total !== undefined && total >= n ? `${say(n)} of ${say(total)}` : say(n);
+
+function saved(p: Event<"progress">): string[] {
+  const files = p.totalFiles !== undefined && p.totalFiles >= p.files ? `${p.files} of ` : "";
+  const total = files === "" ? p.files : (p.totalFiles ?? 0);
+  return [
+    `${files}${count(total, "file")}`,
+    of(p.bytes, p.totalBytes, size),
+    `${size(p.newBytes)} new`,
+  ];
+}
+
+function restored(p: Event<"restoring">): string[] {
+  const total = p.totalEntries === undefined ? "" : ` of ${p.totalEntries}`;
+  return [
+    `${p.entries}${total} entries`,
+    of(p.bytes, p.totalBytes, size),
+    `${size(p.written)} written`,
+    `${size(Math.max(0, p.bytes - p.written))} kept`,
+  ];
 }

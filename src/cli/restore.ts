@@ -1,47 +1,71 @@
 /** `holdall restore` */
-import { Failure, restore, selectSnapshot, splitPath } from "../index.ts";
-import { argumentBytes } from "./paths.ts";
-import { duration, size } from "./progress.ts";
+import {
+  Failure,
+  hex,
+  list,
+  type Repository,
+  type RestoreResult,
+  type Row,
+  restore,
+  type Snapshot,
+} from "../index.ts";
+import { absolute } from "./arguments.ts";
+import { preview } from "./preview.ts";
+import { rowEvent, rowText } from "./rows.ts";
+import { type SelectFlags, select } from "./select.ts";
 import { Session } from "./session.ts";
 import type { Flags } from "./settings.ts";
+import { count, duration, size } from "./words.ts";
 
-interface RestoreFlags extends Flags {
+interface RestoreFlags extends Flags, SelectFlags {
   to?: string;
   inPlace?: boolean;
   delete?: boolean;
   dryRun?: boolean;
 }
 
-export async function run(flags: RestoreFlags, [what]: string[]): Promise<number> {
-  if (what === undefined) throw new Failure("usage", "restore needs a snapshot, such as latest");
+/** Where it came from: a folder is restored into itself, anything else into its folder. */
+async function ownPlace(repository: Repository, snapshot: Snapshot, path: Buffer): Promise<Buffer> {
+  let single = false;
+  await list(repository, snapshot, path, false, (row) => {
+    single ||= row.path.equals(path);
+  });
+  const cut = path.lastIndexOf("/");
+  return single ? path.subarray(0, Math.max(cut, 1)) : path;
+}
+
+export async function run(flags: RestoreFlags, [what = ""]: string[]): Promise<number> {
   if ((flags.to === undefined) === (flags.inPlace === undefined)) {
     throw new Failure("usage", "say where to: --to FOLDER or --in-place");
   }
   const session = new Session(flags);
-  const { snapshot, path } = splitPath(what);
   const started = performance.now();
   await using repository = await session.open();
-  const found = selectSnapshot(await repository.snapshots(), snapshot, session.runtime.clock.now());
-  const at =
-    what === snapshot
-      ? Buffer.from(path)
-      : argumentBytes(what).subarray(Buffer.byteLength(snapshot) + 1);
-  const result = await restore(session.runtime, repository, found, {
-    path: at,
-    target: flags.to ?? (path === "/" ? "/" : path),
-    delete: flags.delete ?? false,
-    dryRun: flags.dryRun ?? false,
-    workers: session.workers,
-  });
-  const { entries, bytes, written, deleted, troubles } = result;
-  const seconds = (performance.now() - started) / 1000;
-  const head = flags.dryRun ? "would restore" : "restored";
-  const gone = deleted > 0 ? `, ${deleted} deleted` : "";
-  const trouble =
-    troubles > 0 ? `\n${troubles} paths could not be restored as they were; see above` : "";
+  const { snapshot, path } = await select(session, repository, what, flags);
+  const target =
+    flags.to === undefined ? await ownPlace(repository, snapshot, path) : absolute(flags.to);
+  const plan = { path, target, delete: flags.delete ?? false, dryRun: flags.dryRun ?? false };
+  if (plan.dryRun) {
+    await preview(repository, { ...plan, snapshot }, (row: Row) =>
+      session.output.line(flags.json ? JSON.stringify(rowEvent(row)) : rowText(row, false)),
+    );
+  }
+  const options = { ...plan, workers: session.workers };
+  const result = await restore(session.runtime, repository, snapshot, options);
   session.say(
-    { event: "restore", ...result, dryRun: flags.dryRun ?? false },
-    `${head} ${entries} entries, ${size(bytes)}; ${size(written)} written${gone}; ${duration(seconds)}${trouble}`,
+    { event: "restore", snapshot: hex(snapshot.id), ...result, dryRun: plan.dryRun },
+    text(result, plan.dryRun, (performance.now() - started) / 1000),
   );
-  return troubles > 0 ? 1 : 0;
+  return result.troubles > 0 ? 3 : 0;
+}
+
+function text(result: RestoreResult, dryRun: boolean, seconds: number): string {
+  const { entries, bytes, written, deleted, troubles } = result;
+  const parts = [`${count(entries, "entry", "entries")}, ${size(bytes)}`];
+  if (!dryRun) parts.push(`${size(written)} written`);
+  if (deleted > 0) parts.push(`${deleted} deleted`);
+  const head = dryRun ? "dry run, nothing was changed: would restore" : "restored";
+  const trouble =
+    troubles > 0 ? `\n${count(troubles, "path")} could not be restored as it was; see above` : "";
+  return `${head} ${parts.join("; ")}; ${duration(seconds)}${trouble}`;
 }

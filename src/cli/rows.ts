@@ -1,5 +1,5 @@
 /** Printing entries and differences. */
-import { pathFields, type Row, shown } from "../index.ts";
+import { type HoldallEvent, pathFields, type Row, shown } from "../index.ts";
 
 const LETTERS = {
   file: "-",
@@ -23,21 +23,34 @@ function modeText(row: Row): string {
   return LETTERS[row.kind] + bits.join("");
 }
 
-export function printRow(row: Row, json: boolean, long: boolean): void {
-  if (json) {
-    const { path, target, ...rest } = row;
-    const link = target === null ? {} : { target: target.toString("utf8") };
-    process.stdout.write(`${JSON.stringify({ ...pathFields(path), ...rest, ...link })}\n`);
-    return;
-  }
+function timeText([seconds]: Row["mtime"]): string {
+  const time = new Date(seconds * 1000);
+  return Number.isNaN(time.getTime())
+    ? `${seconds} s`.padEnd(19)
+    : time.toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** The line of a listing for people. */
+export function rowText(row: Row, long: boolean): string {
   const mark = row.mark === "" ? "" : `${row.mark} `;
-  const arrow = long && row.target !== null ? ` -> ${shown(row.target)}` : "";
-  const time = new Date(row.mtime[0] * 1000);
-  const stamp = Number.isNaN(time.getTime())
-    ? String(row.mtime[0])
-    : time.toISOString().slice(0, 19);
-  const details = long
-    ? `${modeText(row)} ${row.uid}:${row.gid} ${String(row.size).padStart(12)} ${stamp} `
-    : "";
-  process.stdout.write(`${mark}${details}${shown(row.path)}${arrow}\n`);
+  if (!long) return mark + shown(row.path);
+  const owner = `${row.uid}:${row.gid}`.padEnd(11);
+  const arrow = row.target === null ? "" : ` -> ${shown(row.target)}`;
+  const bytes = String(row.size).padStart(12);
+  return `${mark}${modeText(row)} ${owner} ${bytes} ${timeText(row.mtime)} ${shown(row.path)}${arrow}`;
+}
+
+/** The same for `--json`. */
+export function rowEvent(row: Row, snapshot?: string): HoldallEvent {
+  const { path, target, mark, ...rest } = row;
+  const link = target === null ? undefined : pathFields(target);
+  return {
+    event: "entry",
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(mark === "" ? {} : { mark: mark as "+" | "-" | "C" | "M" }),
+    ...pathFields(path),
+    ...rest,
+    ...(link === undefined ? {} : { target: link.path }),
+    ...(link?.pathBase64 === undefined ? {} : { targetBase64: link.pathBase64 }),
+  };
 }

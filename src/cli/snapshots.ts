@@ -1,10 +1,12 @@
 /** `holdall snapshots` */
-import { hex, type Snapshot, shown } from "../index.ts";
-import { size } from "./progress.ts";
+import { filterSnapshots, hex, type Snapshot, shown } from "../index.ts";
+import { integer } from "./arguments.ts";
+import { filterOf, type SelectFlags } from "./select.ts";
 import { Session } from "./session.ts";
 import type { Flags } from "./settings.ts";
+import { count, size, table } from "./words.ts";
 
-export function row(s: Snapshot) {
+function row(s: Snapshot) {
   const sum = (key: "files" | "bytes") => s.section.units.reduce((n, u) => n + u[key], 0);
   return {
     id: hex(s.id),
@@ -19,17 +21,32 @@ export function row(s: Snapshot) {
   };
 }
 
-export async function run(flags: Flags): Promise<number> {
-  const session = new Session(flags);
+function cells(s: Snapshot): string[] {
+  const r = row(s);
+  const tags = r.tags.length > 0 ? [`[${r.tags.map(shown).join(" ")}]`] : [];
+  const troubles = r.troubles > 0 ? [`(${count(r.troubles, "path")} not saved as it is)`] : [];
+  return [
+    r.id.slice(0, 8),
+    r.time.slice(0, 19).replace("T", " "),
+    shown(r.host),
+    count(r.files, "file"),
+    size(r.bytes),
+    [...s.section.paths.map(shown), ...tags, ...troubles].join(" "),
+  ];
+}
+
+export async function run(flags: Flags & SelectFlags & { latest?: string }): Promise<number> {
+  const session = new Session(flags, "array");
+  const newest =
+    flags.latest === undefined
+      ? Number.POSITIVE_INFINITY
+      : integer(flags.latest, "--latest", 1, 1e9);
   await using repository = await session.open();
   const { snapshots, unreadable } = await repository.snapshots();
-  const rows = snapshots.map(row);
-  const lines = rows.map((r) => {
-    const tags = r.tags.length > 0 ? `  [${r.tags.map(shown).join(" ")}]` : "";
-    const time = r.time.slice(0, 19).replace("T", " ");
-    return `${r.id.slice(0, 8)}  ${time}  ${shown(r.host)}  ${r.files} files  ${size(r.bytes)}  ${r.paths.map(shown).join(" ")}${tags}`;
-  });
-  session.say(rows, lines.length === 0 ? "no snapshots yet" : lines.join("\n"));
-  for (const bad of unreadable) process.stderr.write(`unreadable: ${bad.name}: ${bad.reason}\n`);
+  const chosen = filterSnapshots(snapshots, filterOf(flags)).slice(-newest);
+  session.say(chosen.map(row), chosen.length === 0 ? "no snapshots" : table(chosen.map(cells)));
+  for (const { name, reason } of unreadable) {
+    session.output.note(`${shown(name)} cannot be read: ${shown(reason)}`);
+  }
   return unreadable.length > 0 ? 13 : 0;
 }

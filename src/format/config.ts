@@ -3,6 +3,7 @@ import { Failure } from "../base/failure.ts";
 import { encode } from "./canonical.ts";
 import { Fields } from "./fields.ts";
 import { decodeFlags, encodeFlags, type Flags, TODAY } from "./flags.ts";
+import { decodeRetired, encodeRetired, RETIRED } from "./retired.ts";
 
 export interface Config {
   readonly lineage: Buffer;
@@ -11,10 +12,16 @@ export interface Config {
   /** Seconds since 1970. */
   readonly created: number;
   readonly flags: Flags;
+  /** Hashes of the stored bytes of key slots that are no longer accepted. */
+  readonly retired: readonly Buffer[];
 }
 
-export function encodeConfig(c: Omit<Config, "flags">, flags: Flags = TODAY): Buffer {
-  return encode([1, c.lineage, c.replica, c.generation, c.created, encodeFlags(flags), []]);
+export function encodeConfig(
+  c: Omit<Config, "flags" | "retired"> & { readonly retired?: readonly Buffer[] },
+  flags: Flags = TODAY,
+): Buffer {
+  const extensions = encodeRetired(c.retired ?? []);
+  return encode([1, c.lineage, c.replica, c.generation, c.created, encodeFlags(flags), extensions]);
 }
 
 export function decodeConfig(bytes: Buffer): Config {
@@ -28,6 +35,6 @@ export function decodeConfig(bytes: Buffer): Config {
     created: f.int(),
     flags: decodeFlags(f.raw()),
   };
-  f.extensions();
-  return config;
+  const retired = decodeRetired(f.extensions([RETIRED]).get(RETIRED));
+  return { ...config, retired };
 }

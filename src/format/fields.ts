@@ -57,22 +57,24 @@ export class Fields {
   }
 
   /** The trailing extension list, ids ascending: what is critical and unknown is refused. */
-  extensions(): void {
+  extensions(known: readonly number[] = []): Map<number, Buffer> {
+    const found = new Map<number, Buffer>();
     let last = -1;
     for (const item of this.list()) {
       const extension = Fields.of(item, `${this.what} extension`, 3);
-      const [id, critical] = [extension.int(), extension.int()];
-      extension.bytes();
+      const [id, critical, content] = [extension.int(), extension.int(), extension.bytes()];
       if (id <= last || (critical !== 0 && critical !== 1)) {
         throw new Failure("damaged", `${this.what}: extensions are out of order or malformed`);
       }
       last = id;
-      if (critical === 1) {
+      found.set(id, content);
+      if (critical === 1 && !known.includes(id)) {
         throw new Failure(
           "newer_format",
           `${this.what} needs extension ${id}, which this holdall does not know`,
         );
       }
     }
+    return found;
   }
 }

@@ -19,6 +19,7 @@ export function showRecoveryKey(key: Buffer): string {
   return (text.match(/.{7}/g) ?? []).join("-");
 }
 
+/** The 32 bytes of a written recovery key; fails with `wrong_secret` on a typing error. */
 export function readRecoveryKey(text: string): Buffer {
   const letters = text.toUpperCase().replace(/[\s-]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
   const digits = [...letters].map((c) => LETTERS.indexOf(c));

@@ -32,3 +32,8 @@ export function checkName(hash: string, path: string): void {
     throw new Failure("damaged", `${path} does not hold the bytes its name says`);
   }
 }
+
+/** What names a key slot for good: the hash of its stored bytes, which its name begins with. */
+export function slotHash(path: string): Buffer {
+  return Buffer.from(path.slice(path.lastIndexOf("/") + 1).slice(0, 64), "hex");
+}

@@ -5,17 +5,20 @@
  * never stops what does not need it; nothing here removes or replaces an object.
  */
 import { hex } from "../base/bytes.ts";
-import { Failure, toFailure } from "../base/failure.ts";
+import type { Phase } from "../base/event.ts";
+import { type Failure, toFailure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
-import { type Config, decodeConfig } from "../format/config.ts";
+import type { Config } from "../format/config.ts";
 import { allow, type Operation } from "../format/flags.ts";
 import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { type JobWatch, runJob } from "../seam/job.ts";
 import { type Index, type JobSpec, type Keyring, native, type Sealed } from "../seam/native.ts";
 import type { DurableToken, Listed, Store } from "../store/store.ts";
-import { bareName, checkName, FOLDERS, type Kind, objectPath } from "./layout.ts";
+import { bareName, type Kind, objectPath } from "./layout.ts";
+import { getChecked, listAll } from "./objects.ts";
 import type { Secret } from "./secret.ts";
+import { unlock } from "./unlock.ts";
 
 const FETCHES = 8;
 
@@ -28,14 +31,24 @@ export interface Readable {
 export class Repository implements AsyncDisposable {
   readonly store: Store;
   readonly keyring: Keyring;
+  /** The newest generation; its retired slots are those of all generations. */
   readonly config: Config;
+  /** Path of the key slot that opened it. */
+  readonly slot: string;
   private readonly runtime: Runtime;
+  private phase: Phase | undefined;
 
-  constructor(store: Store, keyring: Keyring, config: Config, runtime: Runtime) {
+  constructor(store: Store, keyring: Keyring, config: Config, slot: string, runtime: Runtime) {
     this.store = store;
     this.keyring = keyring;
     this.config = config;
+    this.slot = slot;
     this.runtime = runtime;
+  }
+
+  private enter(phase: Phase): void {
+    if (phase !== this.phase) this.runtime.emit({ event: "phase", phase });
+    this.phase = phase;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -103,6 +116,7 @@ export class Repository implements AsyncDisposable {
     packs: Listed[];
     damaged: { name: string; reason: string }[];
   }> {
+    this.enter("index");
     const runs = await this.list("index");
     const packs = await this.list("pack");
     const index = new native.Index(
@@ -122,6 +136,7 @@ export class Repository implements AsyncDisposable {
 
   /** Runs a native job against this repository. */
   run<T>(index: Index, spec: JobSpec, watch: JobWatch = {}): Promise<T> {
+    this.enter(PHASES[spec.verb] ?? "read");
     const folder = this.store.folder;
     const full = folder === null ? spec : { ...spec, folder: Buffer.from(folder) };
     const store = {
@@ -134,53 +149,28 @@ export class Repository implements AsyncDisposable {
   }
 }
 
-async function listAll(store: Store, kind: Kind): Promise<Listed[]> {
-  const found: Listed[] = [];
-  for await (const object of store.list(FOLDERS[kind])) {
-    if (bareName(object.name) !== null) found.push(object);
-  }
-  return found;
-}
+/** What a killed init left is whole, but sealed under a root that nobody has: it means nothing. */
+const stray = (failure: Failure) => failure.code === "missing_object";
 
-async function getChecked(store: Store, path: string): Promise<Buffer> {
-  const bytes = await store.get(path);
-  checkName(native.contentHash(bytes), path);
-  return bytes;
-}
+const PHASES: Partial<Record<JobSpec["verb"], Phase>> = {
+  backup: "save",
+  stream: "save",
+  restore: "restore",
+  check: "check",
+};
 
-/** Finds the slot that the secret opens, then takes in every other key. */
+/**
+ * Finds the slot that the secret opens, then takes in every other key.
+ *
+ * Fails with `no_repository`, `wrong_secret`, `newer_format`, `kdf_too_expensive`, or `damaged`
+ * when nothing of what it needs is readable; other damage becomes a `warning` event.
+ */
 export async function openRepository(
   store: Store,
   secret: Secret,
   runtime: Runtime,
 ): Promise<Repository> {
-  const keyring = await unlock(store, secret, runtime);
-  const configs = await listAll(store, "config");
-  const readable: Config[] = [];
-  let broken: Failure | undefined;
-  // What a killed init left is whole, but sealed under a root that nobody has: it means nothing.
-  const stray = (failure: Failure) => failure.code === "missing_object";
-  for (const { name: path } of configs) {
-    try {
-      const bytes = await getChecked(store, path);
-      readable.push(decodeConfig(keyring.open("config", bareName(path) ?? "", bytes)));
-    } catch (error) {
-      const failure = toFailure(error);
-      // An older generation would allow what the newer one may forbid.
-      if (failure.code === "newer_format") throw failure;
-      if (!stray(failure)) broken = failure;
-    }
-  }
-  readable.sort((a, b) => b.generation - a.generation);
-  const [config] = readable;
-  if (config === undefined) {
-    throw (
-      broken ?? new Failure("no_repository", `${store.description}: the repository has no config`)
-    );
-  }
-  allow("read", config.flags, "repository");
-  if (broken)
-    runtime.emit({ event: "warning", message: `one config is unreadable: ${broken.message}` });
+  const { keyring, config, slot } = await unlock(store, secret, runtime);
   keyring.replica = config.replica;
   await mapBounded(await listAll(store, "key"), FETCHES, async ({ name: path }) => {
     try {
@@ -192,35 +182,5 @@ export async function openRepository(
       runtime.emit({ event: "warning", message });
     }
   });
-  return new Repository(store, keyring, config, runtime);
-}
-
-const KINDS = { passphrase: 1, recovery: 2, keyfile: 3 } as const;
-
-async function unlock(store: Store, secret: Secret, runtime: Runtime): Promise<Keyring> {
-  const slots = await listAll(store, "slot");
-  if (slots.length === 0) {
-    throw new Failure("no_repository", `${store.description}: there is no repository here`);
-  }
-  let refused: Failure | undefined;
-  for (const { name: path } of slots) {
-    try {
-      const bytes = await getChecked(store, path);
-      if (native.readSlot(bytes).kind !== KINDS[secret.kind]) continue;
-      const keyring = native.Keyring.openSlot(bytes, secret.kind, secret.bytes);
-      if (keyring !== null) return keyring;
-    } catch (error) {
-      refused = toFailure(error);
-      runtime.emit({
-        event: "warning",
-        message: `key slot ${path} is skipped: ${refused.message}`,
-      });
-    }
-  }
-  const telling = ["newer_format", "kdf_too_expensive"];
-  if (refused && (slots.length === 1 || telling.includes(refused.code))) throw refused;
-  throw new Failure(
-    "wrong_secret",
-    `${store.description}: the ${secret.kind} opens none of ${slots.length} key slots`,
-  );
+  return new Repository(store, keyring, config, slot, runtime);
 }

@@ -7,5 +7,10 @@ export interface Secret {
   readonly bytes: Buffer;
 }
 
-/** What a new slot's Argon2id costs. */
+/** What opening a new passphrase slot takes. */
 export const DEFAULT_COST: KdfCost = { memoryKiB: 256 << 10, passes: 3, lanes: 4 };
+
+/** Secrets of 256 bits need no slow derivation. */
+export function slotCost({ kind }: Secret, cost: KdfCost = DEFAULT_COST): KdfCost {
+  return kind === "passphrase" ? cost : { memoryKiB: 0, passes: 0, lanes: 0 };
+}

@@ -2,6 +2,7 @@
 import { Failure } from "../base/failure.ts";
 import type { Store } from "./store.ts";
 
+/** A store that lives as long as the process. */
 export function openMemoryStore(objects = new Map<string, Buffer>()): Store {
   return {
     description: "memory",

@@ -5,6 +5,7 @@ import type { Listed, Store } from "./store.ts";
 
 const FIRST_PAUSE = 100;
 
+/** The same store; what fails with a retryable code is tried again, `attempts` times in all. */
 export function retry(inner: Store, runtime: Runtime, attempts = 5): Store {
   const again = async <T>(act: (attempt: number) => Promise<T>): Promise<T> => {
     for (let attempt = 1; ; attempt++) {

@@ -8,6 +8,7 @@ export interface Rates {
   readonly down?: number;
 }
 
+/** The same store, at most this many bytes a second up and down. */
 export function throttle(inner: Store, runtime: Runtime, rates: Rates): Store {
   const up = bucket(runtime, rates.up);
   const down = bucket(runtime, rates.down);

@@ -53,6 +53,14 @@ interface Outcome {
   groups: [number, string][];
 }
 
+/**
+ * Saves paths, standard input or a command's output. Resolves when the snapshot is durable.
+ *
+ * Emits `progress` about four times a second and `trouble` for each path that could not be saved as
+ * it is; those are counted and recorded in the snapshot, and do not fail the call. Fails with
+ * `source_unreadable` when nothing could be saved, `command_failed`, `interrupted` when the signal
+ * aborts, `disk_full` and the other codes of the store. A failed backup leaves no snapshot.
+ */
 export async function backup(
   runtime: Runtime,
   repository: Repository,
@@ -97,7 +105,7 @@ export async function backup(
       });
     },
   });
-  if (outcome.entries === 0 && options.paths.length > 0) {
+  if (!options.stream && nothingSaved(options.paths, troubles, outcome.entries)) {
     throw new Failure("source_unreadable", "nothing could be saved: none of the paths can be read");
   }
   const snapshot = describe(
@@ -116,6 +124,16 @@ export async function backup(
   }
   const [, , , newBytes = 0, storedBytes = 0] = counters;
   return { snapshot, newBytes, storedBytes, troubles: troubles.length };
+}
+
+/** Every path failed, and all there is are the folders above, saved for their metadata. */
+function nothingSaved(paths: Buffer[], troubles: [Buffer, string][], entries: number): boolean {
+  const failed = paths.every((path) => troubles.some(([trouble]) => trouble.equals(path)));
+  const above = paths.flatMap((path) => {
+    const names = path.toString("latin1").split("/").slice(1, -1);
+    return names.map((_, i) => names.slice(0, i + 1).join("/"));
+  });
+  return failed && entries <= new Set(above).size;
 }
 
 /** The newest snapshot of the same host and paths. */

@@ -42,6 +42,7 @@ const OPEN: { [K in "slot" | "config" | "key" | "claim"]: Open } = {
       : decodeClaim(keyring.open("claim", name, bytes)),
 };
 
+/** Checks every snapshot; what is wrong is in the result's `problems` and fails no call. */
 export async function check(
   runtime: Runtime,
   repository: Repository,

@@ -7,11 +7,9 @@ import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { encodeConfig } from "../format/config.ts";
 import { FOLDERS, objectPath } from "../repo/layout.ts";
-import { DEFAULT_COST, type Secret } from "../repo/secret.ts";
+import { type Secret, slotCost } from "../repo/secret.ts";
 import { type KdfCost, native } from "../seam/native.ts";
 import type { Store } from "../store/store.ts";
-
-const NO_COST: KdfCost = { memoryKiB: 0, passes: 0, lanes: 0 };
 
 export interface InitResult {
   readonly repository: string;
@@ -20,11 +18,15 @@ export interface InitResult {
   readonly recoveryKey: Buffer;
 }
 
+/**
+ * Makes a repository in an empty store; `cost` is what opening a passphrase slot takes. Fails with
+ * `repository_exists`, and with the codes of the store.
+ */
 export async function init(
   runtime: Runtime,
   store: Store,
   secret: Secret,
-  cost = DEFAULT_COST,
+  cost?: KdfCost,
 ): Promise<InitResult> {
   for await (const found of store.list(FOLDERS.slot)) {
     throw new Failure(
@@ -41,13 +43,19 @@ export async function init(
   const { lineage, replica } = keyring;
   await put(
     "config",
-    keyring.seal("config", encodeConfig({ lineage, replica, generation: 1, created })),
+    keyring.seal("config", encodeConfig({ lineage, replica, generation: 1, created, retired: [] })),
   );
   // The slot that the caller can open comes first: killed after it, the repository is the caller's.
-  const kdf = secret.kind === "passphrase" ? cost : NO_COST;
-  await put("slot", keyring.sealSlot(secret.kind, secret.bytes, kdf, secret.kind, created));
+  await put(
+    "slot",
+    keyring.sealSlot(secret.kind, secret.bytes, slotCost(secret, cost), secret.kind, created),
+  );
   const recoveryKey = runtime.random(32);
-  await put("slot", keyring.sealSlot("recovery", recoveryKey, NO_COST, "recovery", created));
+  const recovery = { kind: "recovery", bytes: recoveryKey } as const;
+  await put(
+    "slot",
+    keyring.sealSlot("recovery", recoveryKey, slotCost(recovery), "recovery", created),
+  );
   for await (const slot of store.list(FOLDERS.slot)) {
     const facts = native.readSlot(await store.get(slot.name));
     if (facts.fingerprint !== keyring.fingerprint) {

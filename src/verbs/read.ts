@@ -60,6 +60,7 @@ function unitOf(snapshot: Snapshot): Unit {
   return unit;
 }
 
+/** One folder of a snapshot, or all below it, row by row; fails with `no_entry`. */
 export async function list(
   repository: Repository,
   snapshot: Snapshot,
@@ -72,6 +73,7 @@ export async function list(
   await repository.run(index, spec, { rows: (bytes) => decodeRows(bytes, onRow) });
 }
 
+/** What `newer` added, removed or changed since `older`; only pages that differ are read. */
 export async function diff(
   repository: Repository,
   older: Snapshot,

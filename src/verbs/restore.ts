@@ -13,7 +13,7 @@ export interface RestoreOptions {
   /** A path inside the snapshot; `/` is all of it. */
   readonly path: Buffer;
   /** An existing folder, or one to make. */
-  readonly target: string;
+  readonly target: string | Buffer;
   /** Removes what the snapshot does not have. */
   readonly delete?: boolean;
   readonly dryRun?: boolean;
@@ -29,6 +29,13 @@ export interface RestoreResult {
   readonly troubles: number;
 }
 
+/**
+ * Restores `path` of a snapshot into a folder: the contents of a folder, or one entry by its name.
+ *
+ * Emits `restoring` about four times a second and `trouble` for each path that could not be made as
+ * it was; those are counted, and do not fail the call. Fails with `no_entry` when the snapshot has
+ * no such path, `interrupted` when the signal aborts, and with the codes of the target's file system.
+ */
 export async function restore(
   runtime: Runtime,
   repository: Repository,
@@ -48,7 +55,7 @@ export async function restore(
       root: unit.root,
       path: options.path,
       paths: snapshot.section.paths,
-      target: Buffer.from(options.target),
+      target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
       delete: options.delete ?? false,
       dry: options.dryRun ?? false,
       workers: options.workers,
@@ -60,9 +67,10 @@ export async function restore(
       },
       progress(now) {
         counters = now;
-        const [files = 0, bytes = 0, newBytes = 0] = now;
-        const totals = { totalFiles: unit.entries, totalBytes: unit.bytes };
-        runtime.emit({ event: "progress", files, bytes, newBytes, storedBytes: 0, ...totals });
+        const [entries = 0, bytes = 0, written = 0] = now;
+        const whole = options.path.equals(Buffer.from("/"));
+        const totals = whole ? { totalEntries: unit.entries, totalBytes: unit.bytes } : {};
+        runtime.emit({ event: "restoring", entries, bytes, written, ...totals });
       },
     },
   );

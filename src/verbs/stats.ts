@@ -12,6 +12,7 @@ export interface Stats {
   readonly logicalBytes: number;
 }
 
+/** Counts and sizes of what is stored, in bytes. */
 export async function stats(repository: Repository): Promise<Stats> {
   const { snapshots } = await repository.snapshots();
   const { index, packs } = await repository.index();

@@ -38,9 +38,7 @@ describe.each(KINDS)("a hostile but legal tree on %s", (kind) => {
       expect(troubles(), `in place, day ${day}`).toEqual([]);
       expect(differences(source, standing), `in place, day ${day}`).toEqual([]);
       const rows: Row[] = [];
-      await diffFolder(runtime, await open(), snapshot, Buffer.from(source), 2, (r) =>
-        rows.push(r),
-      );
+      await diffFolder(runtime, await open(), snapshot, Buffer.from(source), 2, (r) => rows.push(r));
       expect(rows.map((r) => `${r.mark} ${r.path}`)).toEqual([]);
     }
     erase(standing);

@@ -59,9 +59,8 @@ pub fn start(
     std::thread::spawn(move || {
         let bridge = run.bridge.clone();
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.run()));
-        let result = result.unwrap_or_else(|_| {
-            Err(CoreError::Invalid("the native core panicked; please report this".into()))
-        });
+        let result =
+            result.unwrap_or_else(|_| Err(CoreError::Internal("the native core panicked".into())));
         bridge.send(JobEvent::done(result));
     });
     Ok(job)
@@ -186,7 +185,7 @@ impl Run {
         let Some((program, args)) = self.spec.command.split_first() else {
             return stream::save(job, &self.spec.name, std::io::stdin(), mtime);
         };
-        let failed = |what: String| CoreError::Invalid(format!("command {program}: {what}"));
+        let failed = |what: String| CoreError::Command(format!("command {program}: {what}"));
         let mut child = std::process::Command::new(program)
             .args(args)
             .stdin(std::process::Stdio::null())
@@ -229,7 +228,7 @@ impl Run {
         let found = reader.find(&root, &self.spec.path)?;
         let shown = String::from_utf8_lossy(&self.spec.path.join(&b'/')).into_owned();
         let entry =
-            found.ok_or_else(|| CoreError::Invalid(format!("/{shown} is not in this snapshot")))?;
+            found.ok_or_else(|| CoreError::Absent(format!("/{shown} is not in this snapshot")))?;
         Ok((dir_page(&entry), Some(entry)))
     }
 

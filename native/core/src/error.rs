@@ -21,6 +21,14 @@ pub enum Error {
     Invalid(String),
     /// A later version's object or extension: right, but not for this reader.
     Newer(String),
+    /// A key slot that asks for more memory or time than a reader will give.
+    Costly(String),
+    /// A path that the snapshot does not have.
+    Absent(String),
+    /// The command whose output was to be saved failed.
+    Command(String),
+    /// A fault of this program.
+    Internal(String),
     Cancelled,
 }
 
@@ -32,15 +40,22 @@ impl Error {
         Error::Source { op, path: path.to_vec(), errno }
     }
 
-    /// A short code that TypeScript maps to its own table.
+    /// The failure's code in the table of `src/base/failure.ts`.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Source { .. } => "source",
+            Error::Source { errno: libc::EACCES | libc::EPERM, .. } => "permission",
+            Error::Source { errno: libc::ENOSPC | libc::EDQUOT, .. } => "disk_full",
+            Error::Source { errno: libc::EROFS, .. } => "read_only",
+            Error::Source { .. } => "source_io",
             Error::Store(_) => "store_io",
             Error::Damaged(_) => "damaged",
             Error::Missing(_) => "missing_object",
             Error::Invalid(_) => "invalid",
             Error::Newer(_) => "newer_format",
+            Error::Costly(_) => "kdf_too_expensive",
+            Error::Absent(_) => "no_entry",
+            Error::Command(_) => "command_failed",
+            Error::Internal(_) => "internal",
             Error::Cancelled => "interrupted",
         }
     }
@@ -58,7 +73,11 @@ impl fmt::Display for Error {
             | Error::Damaged(m)
             | Error::Missing(m)
             | Error::Invalid(m)
-            | Error::Newer(m) => f.write_str(m),
+            | Error::Newer(m)
+            | Error::Costly(m)
+            | Error::Absent(m)
+            | Error::Command(m)
+            | Error::Internal(m) => f.write_str(m),
             Error::Cancelled => f.write_str("interrupted"),
         }
     }

@@ -150,7 +150,7 @@ impl Job {
         let failed = match work {
             Ok(Ok(())) => return,
             Ok(Err(e)) => e,
-            Err(_) => Error::Invalid("a worker panicked; please report this".into()),
+            Err(_) => Error::Internal("a worker panicked".into()),
         };
         self.failure.lock().expect("no panic").get_or_insert(failed);
         self.over.store(true, Ordering::SeqCst);

@@ -327,7 +327,7 @@ fn slot_key(
     let mut kek = [0u8; 32];
     if kind == Secret::Passphrase {
         if cost.0 > KDF_CEILING.0 || cost.1 > KDF_CEILING.1 || cost.2 > KDF_CEILING.2 {
-            return Err(Error::Invalid(format!(
+            return Err(Error::Costly(format!(
                 "key slot asks for {} MiB, {} passes and {} lanes, above the ceiling",
                 cost.0 >> 10,
                 cost.1,

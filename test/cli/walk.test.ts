@@ -1,36 +1,10 @@
-/** The command as people script it, by its exit statuses and its JSON. */
+/** The whole path as people script it, by exit statuses and JSON. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { differences, temporary } from "./support/tree.ts";
-
-const MAIN = join(import.meta.dirname, "../.build/src/cli/main.js");
-
-function world() {
-  const place = temporary();
-  const key = join(place.path, "key");
-  writeFileSync(key, "5a".repeat(32));
-  const env = {
-    PATH: process.env.PATH ?? "",
-    HOME: place.path,
-    HOLDALL_REPOSITORY: join(place.path, "repo"),
-    HOLDALL_KEYFILE: key,
-  };
-  const run = (args: string[], more: { input?: string; env?: Record<string, string> } = {}) => {
-    const r = spawnSync(process.execPath, [MAIN, ...args], {
-      env: { ...env, ...more.env },
-      input: more.input ?? "",
-      encoding: "utf8",
-    });
-    return { status: r.status, out: r.stdout, err: r.stderr };
-  };
-  const source = join(place.path, "src");
-  mkdirSync(join(source, "www"), { recursive: true });
-  writeFileSync(join(source, "www", "index.html"), "<h1>hello</h1>\n");
-  writeFileSync(join(source, "notes"), "n".repeat(70_000));
-  return { place, run, source };
-}
+import { MAIN, world } from "../support/command.ts";
+import { differences } from "../support/tree.ts";
 
 it("walks the whole path as documented", () => {
   const { place, run, source } = world();
@@ -59,7 +33,7 @@ it("walks the whole path as documented", () => {
   expect(run(["cat", `latest:${source}/www/index.html`]).out).toBe("<h1>hello</h1>\n");
   expect(run(["ls", "-R", `latest:${source}`]).out).toContain("/www/index.html");
   expect(run(["find", "*.html"]).out).toContain("index.html");
-});
+}, 60_000);
 
 it("looks into snapshots and repairs a folder in place", () => {
   const { place, run, source } = world();
@@ -87,7 +61,7 @@ it("looks into snapshots and repairs a folder in place", () => {
   expect(readFileSync(join(source, "notes"), "utf8")).toHaveLength(70_000);
   expect(run(["key", "list"]).out).toMatch(/recovery.*keyfile|keyfile.*recovery/s);
   expect(run(["stats", "--json"]).out).toContain('"snapshots":1');
-});
+}, 60_000);
 
 it("saves streams, and no snapshot when the command fails", () => {
   const { place, run } = world();
@@ -101,7 +75,7 @@ it("saves streams, and no snapshot when the command fails", () => {
   expect(JSON.parse(run(["snapshots", "--json"]).out)).toHaveLength(1);
   expect(run(["backup", "--command", "out", "--", "echo", "whole"]).status).toBe(0);
   expect(run(["cat", "latest:/out"]).out).toBe("whole\n");
-});
+}, 60_000);
 
 it("leaves out what it is asked to, and nothing else", () => {
   const { place, run, source } = world();
@@ -122,23 +96,4 @@ it("leaves out what it is asked to, and nothing else", () => {
   expect(listed("--exclude-caches")).not.toContain("cache/big");
   expect(listed("--ignore-file", ".ignore")).not.toContain("index.html");
   expect(listed("--exclude", "notes")).not.toContain("/notes");
-});
-
-it("ends with the documented status", () => {
-  const { place, run, source } = world();
-  using _ = place;
-  expect(run(["snapshots"]).status).toBe(10);
-  run(["init"]);
-  expect(run(["init"]).status).toBe(1);
-  expect(run(["nonsense"]).status).toBe(2);
-  expect(run(["backup"]).status).toBe(2);
-  expect(run(["restore", "latest", "--to", "/nowhere-made"]).status).toBe(1);
-  expect(run(["snapshots"], { env: { HOLDALL_KEYFILE: "/dev/null" } }).status).toBe(12);
-  const missing = run(["backup", source, join(place.path, "absent")]);
-  expect(missing.status).toBe(3);
-  expect(missing.err).toContain("absent");
-  expect(JSON.parse(run(["snapshots", "--json"]).out)).toHaveLength(1);
-  expect(run(["backup", source, "--dry-run"]).out).toContain("dry run");
-  expect(JSON.parse(run(["snapshots", "--json"]).out)).toHaveLength(1);
-  expect(run(["--help"]).out).toContain("EXIT STATUS");
-});
+}, 60_000);

@@ -1,0 +1,257 @@
+/** The verbs as data: parsing, help, man page and completion all come from this table. */
+
+export interface OptionRow {
+  /** `-l, --long` or `--to <folder>`: as people type it. */
+  readonly flags: string;
+  readonly about: string;
+  /** May be given several times. */
+  readonly many?: boolean;
+  /** What the value is, for completion. */
+  readonly completes?: "file" | "folder";
+  readonly fallback?: string;
+}
+
+export interface Verb {
+  /** Operands, after the verb's name. */
+  readonly operands: string;
+  readonly about: string;
+  /** More paragraphs for help and man page. */
+  readonly notes?: readonly string[];
+  /** Words that the first operand can be. */
+  readonly actions?: Readonly<Record<string, string>>;
+  readonly examples: readonly string[];
+  readonly options?: readonly OptionRow[];
+  readonly completes?: "file" | "folder";
+}
+
+const SELECTION: readonly OptionRow[] = [
+  { flags: "--host <name>", about: "latest and times look at this machine's snapshots only" },
+  {
+    flags: "--path <path>",
+    about: "... at snapshots that saved this path only",
+    completes: "file",
+  },
+  { flags: "--tag <tag>", about: "... at snapshots with this tag only", many: true },
+];
+
+export const GLOBAL_OPTIONS: readonly OptionRow[] = [
+  {
+    flags: "-r, --repository <place>",
+    about: "folder, or a name from the config file",
+    completes: "folder",
+  },
+  { flags: "--passphrase-file <file>", about: "file with the passphrase", completes: "file" },
+  { flags: "--passphrase-command <line>", about: "shell command that prints the passphrase" },
+  { flags: "--keyfile <file>", about: "key file instead of a passphrase", completes: "file" },
+  { flags: "--recovery-key-file <file>", about: "file with the recovery key", completes: "file" },
+  { flags: "--json", about: "print JSON" },
+  { flags: "-q, --quiet", about: "print results and errors only" },
+  { flags: "--read-only", about: "refuse to write to the repository" },
+  { flags: "--limit-upload <rate>", about: "most bytes a second to the store, such as 2M" },
+  { flags: "--limit-download <rate>", about: "most bytes a second from the store" },
+];
+
+const BACKUP: Verb = {
+  operands: "[path...]",
+  about: "save paths, standard input or a command's output as one snapshot",
+  notes: ["Nothing is left out unless asked for. An unchanged file is not read again."],
+  examples: [
+    "holdall backup /srv /home",
+    "holdall backup --exclude '*.tmp' --exclude-caches /home",
+    "pg_dump shop | holdall backup --stdin shop.sql",
+    "holdall backup --command shop.sql -- pg_dump shop",
+  ],
+  options: [
+    { flags: "--exclude <pattern>", about: "leave out what matches (gitignore rules)", many: true },
+    {
+      flags: "--ignore-file <name>",
+      about: "obey files of this name in every folder (gitignore rules)",
+    },
+    { flags: "--exclude-caches", about: "leave out folders tagged as caches" },
+    { flags: "--one-file-system", about: "do not enter other file systems" },
+    { flags: "--tag <tag>", about: "mark the snapshot", many: true },
+    { flags: "--stdin <name>", about: "save standard input under this name" },
+    { flags: "--command <name>", about: "save the output of the command after -- under this name" },
+    { flags: "--dry-run", about: "read and count, store nothing" },
+    { flags: "--force", about: "read every file again" },
+    { flags: "--host <name>", about: "name of this machine in the snapshot" },
+    { flags: "--level <n>", about: "zstd level, -7 to 19", fallback: "3" },
+    {
+      flags: "--memory <MiB>",
+      about: "most memory for packs being filled and sent",
+      fallback: "64",
+    },
+  ],
+  completes: "file",
+};
+
+const RESTORE: Verb = {
+  operands: "<snapshot[:path]>",
+  about: "bring a snapshot, or a path of it, back",
+  notes: [
+    "With --to, each saved path of a whole snapshot lies below the folder by its full path; the contents of snapshot:path lie directly in it. What already matches is not rewritten; a restore that was interrupted is finished by the next one.",
+    "Paths that could not be restored as they were are listed, the rest is restored, and the exit status is 3.",
+    "--dry-run prints a line for each change: + would be made, C rewritten, M given other metadata, - removed. Entries are compared by kind, size, time, owner and mode.",
+  ],
+  examples: [
+    "holdall restore latest --to /elsewhere",
+    "holdall restore latest:/srv/www --to /place",
+    "holdall restore 'yesterday' --in-place --dry-run",
+  ],
+  options: [
+    { flags: "--to <folder>", about: "restore below this folder", completes: "folder" },
+    { flags: "--in-place", about: "restore where it came from" },
+    { flags: "--delete", about: "remove what the snapshot does not have" },
+    { flags: "--dry-run", about: "print what would change, change nothing" },
+    ...SELECTION,
+  ],
+};
+
+const KEY: Verb = {
+  operands: "<action> [operand]",
+  about: "what opens the repository: list, add, remove, change, prove",
+  notes: [
+    "A removed slot is refused from then on. That revokes nothing that somebody copied before: its stored bytes stay until a sweep, and whoever has the secret and a copy of the slot holds the repository's key. The slot in use is never removed, so that one secret known to work remains.",
+  ],
+  actions: {
+    list: "list the key slots",
+    add: "let another secret in: prompts, or takes a --new-... option",
+    remove: "refuse the slot with this ID from now on",
+    passphrase: "change the secret in use: adds the new slot, then removes the old",
+    keyfile: "make a new key FILE (64 hexadecimal digits, mode 0600)",
+    drill: "prove that the secret opens the repository and reads its snapshots",
+  },
+  examples: [
+    "holdall key add --new-recovery",
+    "holdall key keyfile /etc/holdall.key && holdall key add --new-keyfile /etc/holdall.key",
+    "holdall key remove 3f2a91c0",
+    "holdall --recovery-key-file paper.txt key drill",
+  ],
+  options: [
+    { flags: "--new-passphrase-file <file>", about: "the new passphrase", completes: "file" },
+    { flags: "--new-passphrase-command <line>", about: "shell command that prints it" },
+    { flags: "--new-keyfile <file>", about: "the new key file", completes: "file" },
+    { flags: "--new-recovery", about: "make a new recovery key and show it once" },
+    { flags: "--force", about: "remove even the last recovery key" },
+  ],
+};
+
+export const VERBS: Readonly<Record<string, Verb>> = {
+  init: {
+    operands: "",
+    about: "make a repository and show its recovery key once",
+    examples: ["holdall -r /backup/repo init"],
+  },
+  backup: BACKUP,
+  snapshots: {
+    operands: "",
+    about: "list snapshots",
+    examples: ["holdall snapshots --host web --latest 5", "holdall snapshots --json"],
+    options: [
+      { flags: "--host <name>", about: "of this machine only" },
+      { flags: "--path <path>", about: "that saved this path only", completes: "file" },
+      { flags: "--tag <tag>", about: "with this tag only", many: true },
+      { flags: "--latest <n>", about: "the newest n only" },
+    ],
+  },
+  ls: {
+    operands: "[snapshot[:path]]",
+    about: "list a folder of a snapshot",
+    examples: ["holdall ls latest:/srv", "holdall ls -R '3d ago'"],
+    options: [
+      { flags: "-R, --recursive", about: "with everything below" },
+      { flags: "-l, --long", about: "with mode, owner, size, time" },
+      ...SELECTION,
+    ],
+  },
+  find: {
+    operands: "<pattern...>",
+    about: "find entries in snapshots by name",
+    notes: [
+      "* and ? stand for anything. A pattern with a slash is compared with the whole path, any other with the last name. The exit status is 1 when nothing was found.",
+    ],
+    examples: ["holdall find '*.sql'", "holdall find -i readme --larger 1M --snapshot latest"],
+    options: [
+      { flags: "-i, --ignore-case", about: "take capital and small letters for the same" },
+      { flags: "--snapshot <snapshot>", about: "look in this one only" },
+      { flags: "--larger <size>", about: "at least this many bytes, such as 10M" },
+      { flags: "--newer <time>", about: "changed since, such as '2d ago'" },
+      ...SELECTION,
+    ],
+  },
+  diff: {
+    operands: "<snapshot> <snapshot-or-folder>",
+    about: "show what differs: + added, - removed, C content, M metadata",
+    notes: [
+      "What has a slash is a folder. The exit status does not tell whether anything differs.",
+    ],
+    examples: ["holdall diff 3f2a latest", "holdall diff latest /srv"],
+    options: SELECTION,
+    completes: "folder",
+  },
+  cat: {
+    operands: "<snapshot:path>",
+    about: "write a file to standard output",
+    examples: ["holdall cat latest:/etc/fstab"],
+    options: SELECTION,
+  },
+  dump: {
+    operands: "<snapshot[:path]>",
+    about: "write a folder as tar to standard output",
+    examples: ["holdall dump latest:/srv | tar t"],
+    options: [{ flags: "--force", about: "write to a terminal, too" }, ...SELECTION],
+  },
+  restore: RESTORE,
+  check: {
+    operands: "",
+    about: "prove that the snapshots can be restored",
+    examples: ["holdall check", "holdall check --read", "holdall check --read 10%"],
+    options: [
+      {
+        flags: "--read [share]",
+        about: "read stored bytes too: all, or a random share such as 10%",
+      },
+    ],
+  },
+  stats: { operands: "", about: "how much is stored", examples: ["holdall stats"] },
+  key: KEY,
+  completion: {
+    operands: "<shell>",
+    about: "print a completion script",
+    actions: { bash: "for bash", zsh: "for zsh", fish: "for fish" },
+    examples: [
+      "source <(holdall completion bash)",
+      "holdall completion zsh > ~/.zfunc/_holdall",
+      "holdall completion fish > ~/.config/fish/completions/holdall.fish",
+    ],
+  },
+  man: {
+    operands: "",
+    about: "print the manual page",
+    examples: ["holdall man | man -l -"],
+  },
+};
+
+export const ABOUT = "Backups of a running instance: chunked, deduplicated, encrypted.";
+
+/** Ways to name a snapshot. */
+export const NAMES: readonly (readonly [string, string])[] = [
+  ["latest", "the newest"],
+  ["3f2a91", "an id, or at least 4 digits of its beginning"],
+  ["2026-11-20", "the newest at the end of that day, local time"],
+  ["'2026-11-20 14:03'", "the newest at that time; with T14:03Z or T14:03+01:00 in that zone"],
+  ["'3d ago', yesterday", "also s, m, h, w, y, and whole words: '2 weeks ago'"],
+  ["SNAPSHOT:/path", "one path of it"],
+];
+
+export const ENVIRONMENT: readonly (readonly [string, string])[] = [
+  ["HOLDALL_REPOSITORY", "the repository: a folder, or a name from the config file"],
+  ["HOLDALL_KEYFILE", "path of a key file; of this and the next three the first set one counts"],
+  ["HOLDALL_PASSPHRASE_FILE", "path of a file with the passphrase; a line end is no part of it"],
+  ["HOLDALL_PASSPHRASE_COMMAND", "run by /bin/sh; what it prints is the passphrase"],
+  ["HOLDALL_PASSPHRASE", "the passphrase"],
+  ["HOLDALL_CONFIG", "the config file"],
+  ["HOLDALL_WORKERS", "threads that read, cut, compress and seal; all processors if unset"],
+  ["HOLDALL_DEBUG", "if set, errors show where they come from"],
+  ["NO_COLOR, FORCE_COLOR", "never, or always, colour messages"],
+];

@@ -1,0 +1,45 @@
+/** The built command as a process, with a home, a repository and a source of its own. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporary } from "./tree.ts";
+
+export const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
+
+export interface More {
+  input?: string | Buffer;
+  env?: Record<string, string | undefined>;
+}
+
+export function world() {
+  const place = temporary();
+  const at = (name: string) => join(place.path, name);
+  writeFileSync(at("key"), "5a".repeat(32));
+  const source = at("src");
+  mkdirSync(join(source, "www"), { recursive: true });
+  writeFileSync(join(source, "www", "index.html"), "<h1>hello</h1>\n");
+  writeFileSync(join(source, "notes"), "n".repeat(70_000));
+  const env = {
+    PATH: process.env.PATH ?? "",
+    HOME: place.path,
+    HOLDALL_REPOSITORY: at("repo"),
+    HOLDALL_KEYFILE: at("key"),
+    HOLDALL_WORKERS: "2",
+  };
+  const run = (args: string[], more: More = {}) => {
+    const r = spawnSync(process.execPath, [MAIN, ...args], {
+      env: { ...env, ...more.env },
+      input: more.input ?? "",
+      encoding: "utf8",
+      // A process without a terminal, whoever runs the tests: no prompt can wait for a person.
+      ...({ detached: true } as object),
+    });
+    return { status: r.status, out: r.stdout, err: r.stderr };
+  };
+  /** The last line of standard output as JSON. */
+  const json = (args: string[], more: More = {}): Record<string, unknown> => {
+    const { out } = run(["--json", ...args], more);
+    return JSON.parse(out.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;
+  };
+  return { place, at, env, run, json, source, [Symbol.dispose]: () => place[Symbol.dispose]() };
+}
