@@ -139,11 +139,22 @@ export function openBlock(ring: Ring, pack: Pack, ordinal: number): Buffer {
   return expand(payload, b.plain);
 }
 
-/** One zstd frame into exactly `length` bytes: the output has no room for a bomb. */
+/** The plaintext length that a zstd frame's own header states. */
+function stated(frame: Buffer): number {
+  if (frame.readUInt32LE(0) !== 0xfd2fb528) throw new Error("not a zstd frame");
+  const descriptor = frame.readUInt8(4);
+  const single = (descriptor >> 5) & 1;
+  const at = 5 + (1 - single) + ([0, 1, 2, 4][descriptor & 3] ?? 0);
+  const width = [single, 2, 4, 8][descriptor >> 6] ?? 0;
+  if (width === 0) throw new Error("frame states no length");
+  if (width === 8) return Number(frame.readBigUInt64LE(at));
+  return frame.readUIntLE(at, width) + (width === 2 ? 256 : 0);
+}
+
+/** One zstd frame of exactly `length` bytes; a bomb is refused before it is expanded. */
 export function expand(frame: Buffer, length: number): Buffer {
-  const room = new Uint8Array(length);
-  const out = decompress(frame, room);
-  if (out.length !== length) throw new Error("expands to another length");
+  if (stated(frame) !== length) throw new Error("expands to another length");
+  const out = decompress(frame, new Uint8Array(length));
   return Buffer.from(out.buffer, out.byteOffset, length);
 }
 
