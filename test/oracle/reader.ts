@@ -1,329 +1,238 @@
 /**
- * An independent reader, written from FORMAT.md alone: pure TypeScript, no import from `src` or
- * `native`.
+ * An independent reader, written from FORMAT.md alone: pure TypeScript, no import from `src` or `native`.
  *
- * Slow and plain on purpose. It opens a folder repository with a 32-byte secret and gives back
- * every file of a snapshot. It never reads index runs: packs' own contents say where chunks lie.
+ * It opens a folder repository with a secret and walks any snapshot. Packs' own contents say where
+ * chunks lie; index runs are decoded too and compared with them. Seals are always checked. Hashing in
+ * pure JavaScript does about 10 MB a second, so content hashes and ids are recomputed only for the
+ * first `budget` bytes of an `Oracle`; `unhashed` says how many bytes went without.
  */
-import { createDecipheriv } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { blake3 } from "@noble/hashes/blake3.js";
-import { decompress } from "fzstd";
+import { hash } from "./crypto.ts";
+import { TYPES } from "./document.ts";
+import { HEADER, openRecord, openSlot, type Ring, type Stored, takeKey } from "./object.ts";
+import { checkId, openBlock, openPack, type Pack } from "./pack.ts";
+import { type Entry, extents, type Page, page, type Summary, split } from "./page.ts";
+import { claim, config, end, type Snapshot, snapshot } from "./records.ts";
+import { indexRun } from "./run.ts";
 
-type Value = null | number | bigint | string | Buffer | Value[];
-
-const ascii = (text: string) => Buffer.from(text, "ascii");
-const derive = (context: string, ...parts: Uint8Array[]) =>
-  Buffer.from(blake3(Buffer.concat(parts), { context: ascii(context), dkLen: 32 }));
-const xof64 = (context: string, ...parts: Uint8Array[]) =>
-  Buffer.from(blake3(Buffer.concat(parts), { context: ascii(context), dkLen: 64 }));
-
-function u64(n: number): Buffer {
-  const out = Buffer.alloc(8);
-  out.writeBigUInt64LE(BigInt(n));
-  return out;
-}
-
-function u32(n: number): Buffer {
-  const out = Buffer.alloc(4);
-  out.writeUInt32LE(n);
-  return out;
-}
-
-function aesOpen(key: Buffer, counter: number, aad: Buffer, sealed: Buffer): Buffer {
-  const nonce = Buffer.concat([u64(counter), Buffer.alloc(4)]);
-  const cipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
-  cipher.setAAD(aad);
-  cipher.setAuthTag(sealed.subarray(-16));
-  return Buffer.concat([cipher.update(sealed.subarray(0, -16)), cipher.final()]);
-}
-
-/** The subset's decoder; it trusts what is authenticated but still refuses other codes. */
-export function unpack(bytes: Buffer): Value {
-  let at = 0;
-  const take = (n: number) => {
-    if (at + n > bytes.length) throw new Error("cut short");
-    at += n;
-    return bytes.subarray(at - n, at);
-  };
-  const number = (n: number) => BigInt(`0x${take(n).toString("hex")}`);
-  const narrow = (n: bigint) =>
-    n <= BigInt(Number.MAX_SAFE_INTEGER) && n >= -BigInt(Number.MAX_SAFE_INTEGER) ? Number(n) : n;
-  const list = (n: number): Value[] => Array.from({ length: n }, value);
-  function value(): Value {
-    const c = take(1).readUInt8(0);
-    if (c < 0x80) return c;
-    if (c >= 0xe0) return c - 256;
-    if (c >= 0x90 && c < 0xa0) return list(c - 0x90);
-    if (c >= 0xa0 && c < 0xc0) return take(c - 0xa0).toString("utf8");
-    if (c === 0xc0) return null;
-    if (c >= 0xc4 && c <= 0xc6) return take(Number(number(1 << (c - 0xc4))));
-    if (c >= 0xcc && c <= 0xcf) return narrow(number(1 << (c - 0xcc)));
-    if (c >= 0xd0 && c <= 0xd3)
-      return narrow(BigInt.asIntN(8 << (c - 0xd0), number(1 << (c - 0xd0))));
-    if (c >= 0xd9 && c <= 0xdb) return take(Number(number(1 << (c - 0xd9)))).toString("utf8");
-    if (c === 0xdc || c === 0xdd) return list(Number(number(c === 0xdc ? 2 : 4)));
-    throw new Error(`code ${c} is outside the subset`);
-  }
-  const out = value();
-  if (at !== bytes.length) throw new Error("bytes after the end");
-  return out;
-}
-
-interface Chunk {
-  readonly pack: string;
-  readonly key: Buffer;
-  readonly header: Buffer;
+interface Place {
+  readonly pack: Pack;
   readonly ordinal: number;
-  readonly block: { offset: number; sealed: number; plain: number; codec: number; kind: number };
   readonly offset: number;
   readonly length: number;
 }
 
-export interface Restored {
-  readonly path: string;
-  readonly kind: number;
-  readonly mode: number;
-  readonly size: number;
-  readonly data: Buffer | null;
+export interface Secret {
+  readonly kind: "passphrase" | "recovery" | "keyfile";
+  readonly bytes: Buffer;
 }
 
+const KINDS = { passphrase: 1, recovery: 2, keyfile: 3 } as const;
+const NAME = /^[0-9a-f]{64}-[0-9a-f]{32}$/;
+
 export class Oracle {
+  readonly ring: Ring;
+  readonly snapshots: Snapshot[] = [];
+  /** Claims by id; true once ended. */
+  readonly claims = new Map<string, boolean>();
+  /** Objects that cannot be read, with the reason. */
+  readonly problems: string[] = [];
+  unhashed = 0;
+  private budget: number;
   private readonly folder: string;
-  private root = Buffer.alloc(0);
-  private lineage = Buffer.alloc(0);
-  private replica = Buffer.alloc(0);
-  private readonly roles = new Map<number, Buffer>();
-  private readonly idKeys = new Map<string, Buffer[]>();
-  private readonly epochs: Buffer[] = [];
-  private readonly chunks = new Map<string, Chunk>();
+  private readonly chunks = new Map<string, Place>();
+  private readonly packs = new Map<string, Pack>();
+  private cached: { pack: Pack; ordinal: number; plain: Buffer } | null = null;
 
-  constructor(folder: string, secret: Buffer) {
+  constructor(folder: string, secret: Secret, budget = 24 << 20) {
     this.folder = folder;
-    this.openSlots(secret);
-    const [config] = this.objects("config").map(
-      (o) => this.record("config", 2, this.root, this.lineage, o) as Value[],
+    this.budget = budget;
+    this.ring = this.unlock(secret);
+    const configs = this.each("config", (o) => config(openRecord(this.ring, "config", o)));
+    const [newest] = configs.sort((a, b) => b.generation - a.generation);
+    if (newest === undefined) throw new Error(`no config: ${this.problems}`);
+    this.ring.replica = newest.replica;
+    this.each("keys", (o) => takeKey(this.ring, o));
+    this.each("packs", (o) => this.takePack(o));
+    this.each("index", (o) => this.compareRun(o));
+    this.each("claims", (o) => this.takeClaim(o));
+    const found = this.each("snapshots", (o) =>
+      snapshot(this.ring, openRecord(this.ring, "snapshot", o)),
     );
-    this.replica = config?.[2] as Buffer<ArrayBuffer>;
-    for (const object of this.objects("keys")) this.takeKey(object);
-    for (const object of this.objects("packs")) this.takePack(object.path, object.bytes);
+    this.snapshots.push(...found.sort((a, b) => a.time - b.time));
   }
 
-  private objects(folder: string): { path: string; name: string; bytes: Buffer }[] {
+  /** Everything that `read` makes of a folder's objects; what it refuses becomes a problem. */
+  private each<T>(folder: string, read: (object: Stored) => T): T[] {
     const root = join(this.folder, folder);
-    return readdirSync(root, { recursive: true, encoding: "utf8" })
-      .map((n) => join(root, n))
-      .filter((path) => statSync(path).isFile())
-      .map((path) => {
-        const bytes = readFileSync(path);
-        const name = path.slice(path.lastIndexOf("/") + 1);
-        if (!name.startsWith(Buffer.from(blake3(bytes)).toString("hex")))
-          throw new Error(`${name} is not its bytes' name`);
-        return { path, name, bytes };
-      });
-  }
-
-  private openSlots(secret: Buffer): void {
-    for (const { bytes } of this.objects("slots")) {
-      this.header(bytes, 1);
-      const end = 82 + bytes.readUInt16LE(80);
-      const key = xof64("holdall v1 slot", secret, bytes.subarray(16, 48));
-      if (!key.subarray(32).equals(bytes.subarray(48, 80))) continue;
-      const plain = aesOpen(key.subarray(0, 32), 0, bytes.subarray(0, end), bytes.subarray(end));
-      const [root, lineage] = unpack(plain) as Buffer<ArrayBuffer>[];
-      if (root && lineage) [this.root, this.lineage] = [root, lineage];
-      return;
-    }
-    throw new Error("no slot opens");
-  }
-
-  private header(bytes: Buffer, type: number): Buffer {
-    const header = bytes.subarray(0, 80);
-    const fixed = Buffer.concat([ascii("holdall"), Buffer.of(1, type, 1, 0, 0, 0, 0, 0, 0)]);
-    if (!header.subarray(0, 16).equals(fixed)) throw new Error(`not an object of type ${type}`);
-    return header;
-  }
-
-  private record(
-    type: string,
-    number: number,
-    source: Buffer,
-    binding: Buffer,
-    object: { name: string; bytes: Buffer },
-  ): Value {
-    const header = this.header(object.bytes, number);
-    const key = xof64(
-      "holdall v1 object",
-      derive(`holdall v1 type ${type}`, source),
-      this.lineage,
-      header.subarray(16, 48),
-    );
-    if (!key.subarray(32).equals(header.subarray(48)))
-      throw new Error(`${type}: another key's commitment`);
-    const upload = Buffer.from(object.name.slice(-32), "hex");
-    const plain = aesOpen(
-      key.subarray(0, 32),
-      0,
-      Buffer.concat([header, binding, upload]),
-      object.bytes.subarray(80),
-    );
-    return unpack(plain.subarray(4, 4 + plain.readUInt32LE(0)));
-  }
-
-  private takeKey(object: { name: string; bytes: Buffer }): void {
-    const type = object.bytes.readUInt8(8);
-    const name = ["domain", "epoch", "role"][type - 3] ?? "";
-    const fields = this.record(name, type, this.root, this.lineage, object) as Value[];
-    if (type === 3) {
-      const ids = ["data", "page", "list"].map((k) =>
-        derive(`holdall v1 id ${k}`, fields[2] as Buffer),
-      );
-      this.idKeys.set((fields[0] as Buffer).toString("hex"), ids);
-    } else if (type === 4) this.epochs.push(fields[2] as Buffer);
-    else this.roles.set(fields[0] as number, fields[1] as Buffer);
-  }
-
-  private packPart(
-    key: Buffer,
-    header: Buffer,
-    counter: number,
-    offset: number,
-    sealed: Buffer,
-  ): Buffer {
-    const aad = Buffer.concat([
-      header,
-      this.lineage,
-      u64(counter),
-      u64(offset),
-      u32(sealed.length - 16),
-    ]);
-    return aesOpen(key, counter, aad, sealed);
-  }
-
-  private takePack(path: string, bytes: Buffer): void {
-    const header = this.header(bytes, 6);
-    const keys = this.epochs.map((e) =>
-      xof64(
-        "holdall v1 object",
-        derive("holdall v1 type pack", e),
-        this.lineage,
-        header.subarray(16, 48),
-      ),
-    );
-    const key = keys.find((k) => k.subarray(32).equals(header.subarray(48)))?.subarray(0, 32);
-    if (!key || !bytes.subarray(-80).equals(header))
-      throw new Error(`${path}: no key, or unlike headers`);
-    const locator = this.packPart(key, header, 2 ** 32 + 1, 0, bytes.subarray(-112, -80));
-    const start = locator.readUInt32LE(0);
-    const contents = this.packPart(
-      key,
-      header,
-      2 ** 32,
-      start,
-      bytes.subarray(start, start + locator.readUInt32LE(4)),
-    );
-    const blocks = contents.readUInt32LE(36);
-    const ids = 48 + blocks * 20;
-    const lengths = ids + contents.readUInt32LE(40) * 32;
-    let chunk = 0;
-    for (let ordinal = 0; ordinal < blocks; ordinal++) {
-      const row = contents.subarray(48 + ordinal * 20);
-      const [offset, sealed, plain, count] = [0, 4, 8, 12].map((at) => row.readUInt32LE(at)) as [
-        number,
-        number,
-        number,
-        number,
-      ];
-      const block = { offset, sealed, plain, codec: row.readUInt8(16), kind: row.readUInt8(17) };
-      let inside = 0;
-      for (const end = chunk + count; chunk < end; chunk++) {
-        const length = contents.readUInt32LE(lengths + chunk * 4);
-        const id = contents.subarray(ids + chunk * 32, ids + chunk * 32 + 32).toString("hex");
-        this.chunks.set(id, { pack: path, key, header, ordinal, block, offset: inside, length });
-        inside += length;
+    const names = readdirSync(root, { recursive: true, encoding: "utf8" });
+    return names.flatMap((path) => {
+      const name = path.slice(path.lastIndexOf("/") + 1);
+      if (!NAME.test(name) || !statSync(join(root, path)).isFile()) return [];
+      try {
+        const bytes = readFileSync(join(root, path));
+        if (this.spend(bytes.length) && hash(bytes).toString("hex") !== name.slice(0, 64))
+          throw new Error("the bytes are not what the name says");
+        return [read({ name, bytes })];
+      } catch (error) {
+        this.problems.push(`${folder}/${path}: ${(error as Error).message}`);
+        return [];
       }
+    });
+  }
+
+  /** Whether these bytes are still to be hashed. */
+  private spend(bytes: number): boolean {
+    this.budget -= bytes;
+    if (this.budget < 0) this.unhashed += bytes;
+    return this.budget >= 0;
+  }
+
+  private unlock(secret: Secret): Ring {
+    const rings = this.each("slots", ({ bytes }) =>
+      openSlot(bytes, KINDS[secret.kind], secret.bytes),
+    );
+    const ring = rings.find((r) => r !== null);
+    if (!ring) throw new Error(`no slot opens: ${this.problems}`);
+    return ring;
+  }
+
+  private takePack({ name, bytes }: Stored): void {
+    const pack = openPack(this.ring, bytes);
+    this.packs.set(name, pack);
+    let chunk = 0;
+    pack.blocks.forEach((b, ordinal) => {
+      let offset = 0;
+      for (const last = chunk + b.chunks; chunk < last; chunk++) {
+        const length = pack.lengths[chunk] ?? 0;
+        const id = pack.ids[chunk]?.toString("hex") ?? "";
+        this.chunks.set(id, { pack, ordinal, offset, length });
+        offset += length;
+      }
+    });
+  }
+
+  /** A run says of every pack that is here what the pack itself says. */
+  private compareRun(object: Stored): void {
+    for (const row of indexRun(openRecord(this.ring, "index", object))) {
+      const pack = this.packs.get(row.pack);
+      if (pack === undefined || pack.bytes.length !== row.stored) continue;
+      const own = pack.blocks.findIndex((b) => b.offset === row.block.offset);
+      const block = pack.blocks[own];
+      const same = JSON.stringify(block) === JSON.stringify(row.block);
+      let [at, found] = [0, false];
+      const first = pack.blocks.slice(0, own).reduce((n, b) => n + b.chunks, 0);
+      for (let i = first; i < first + (block?.chunks ?? 0); i++) {
+        if (at === row.offset)
+          found = pack.ids[i]?.toString("hex") === row.id && pack.lengths[i] === row.length;
+        at += pack.lengths[i] ?? 0;
+      }
+      if (!same || !found) throw new Error(`row of ${row.id} is not what ${row.pack} says`);
     }
   }
 
-  private chunk(id: Buffer, kind: number): Buffer {
-    const c = this.chunks.get(id.toString("hex"));
-    if (c === undefined || c.block.kind !== kind) throw new Error(`no chunk ${id.toString("hex")}`);
-    const { offset, sealed, plain, codec } = c.block;
-    const payload = this.packPart(
-      c.key,
-      c.header,
-      c.ordinal,
-      offset,
-      readFileSync(c.pack).subarray(offset, offset + sealed),
-    );
-    const block = codec === 1 ? Buffer.from(decompress(payload, new Uint8Array(plain))) : payload;
-    const data = block.subarray(c.offset, c.offset + c.length);
-    const idKey = [...this.idKeys.values()][0]?.[kind];
-    if (!idKey || !Buffer.from(blake3(data, { key: idKey })).equals(id))
-      throw new Error("chunk is not its id's");
+  private takeClaim(object: Stored): void {
+    const ended = HEADER.number(object.bytes, "type") === TYPES.get("end");
+    const content = openRecord(this.ring, ended ? "end" : "claim", object);
+    const id = ended ? end(content) : claim(content);
+    this.claims.set(id, ended || this.claims.get(id) === true);
+  }
+
+  chunk(id: Buffer, kind: number): Buffer {
+    const place = this.chunks.get(id.toString("hex"));
+    if (place === undefined) throw new Error(`no pack holds chunk ${id.toString("hex")}`);
+    const { pack, ordinal } = place;
+    if (this.cached?.pack !== pack || this.cached.ordinal !== ordinal)
+      this.cached = { pack, ordinal, plain: openBlock(this.ring, pack, ordinal) };
+    const data = this.cached.plain.subarray(place.offset, place.offset + place.length);
+    if (pack.blocks[ordinal]?.kind !== kind) throw new Error("chunk of another kind");
+    if (this.spend(data.length)) checkId(this.ring, pack.domain, kind, id, data);
     return data;
   }
 
-  /** Manifest roots of all snapshots, oldest first. */
-  snapshots(): Buffer[] {
-    const found = this.objects("snapshots").map((object) => {
-      const control = this.roles.get(1) ?? Buffer.alloc(0);
-      const fields = this.record("snapshot", 8, control, this.replica, object) as Value[];
-      const [section] = fields[9] as [string, Buffer][];
-      if (section === undefined) throw new Error("no section");
-      const [name, bytes] = section;
-      const epoch = this.epochs[0] ?? Buffer.alloc(0);
-      const opened = this.record("section", 9, epoch, this.replica, { name, bytes }) as Value[];
-      const [unit] = opened[3] as Value[][];
-      return { time: fields[2] as number, root: unit?.[2] as Buffer };
-    });
-    return found.sort((a, b) => a.time - b.time).map((f) => f.root);
+  page(id: Buffer): Page {
+    return page(this.chunk(id, 1));
   }
 
-  /** Every entry below a manifest root, files with their bytes. */
-  *walk(page: Buffer, base = ""): Iterable<Restored> {
-    const [kind, rows] = unpack(this.chunk(page, 1)) as [number, Value[][]];
-    for (const row of rows) {
-      if (kind === 2) {
-        yield* this.walk(row[1] as Buffer, base);
-        continue;
+  /** A folder's entries in order, and the sum of what they and all below hold. */
+  *entries(id: Buffer, expected?: Summary): Iterable<Entry> {
+    const found = this.page(id);
+    const sum: Summary = [0, 0, 0];
+    const add = (s: Summary) =>
+      s.forEach((n, i) => {
+        sum[i] = (sum[i] ?? 0) + n;
+      });
+    if (found.kind === "leaf") {
+      for (const e of found.entries) {
+        add(own(e));
+        yield e;
       }
-      const [name, type, mode] = row as [Buffer, number, number];
-      const path = `${base}/${name.toString("latin1")}`;
-      const size = Number(row[7]);
-      yield { path, kind: type, mode, size, data: type === 0 ? this.file(row, size) : null };
-      if (type === 1) yield* this.walk((row[8] as Buffer[])[0] as Buffer, path);
+    } else if (found.kind === "node") {
+      for (const b of found.below) {
+        const [first] = this.entries(b.page, b.summary);
+        if (!first?.name.equals(b.name)) throw new Error("a node's first name is not its page's");
+        add(b.summary);
+        yield* this.entries(b.page, b.summary);
+      }
+    } else throw new Error("hints where a folder's page should be");
+    if (expected && sum.some((n, i) => n !== expected[i])) throw new Error("summary is wrong");
+  }
+
+  /** Every entry below a page with its path of names, folders before what is in them. */
+  *walk(
+    id: Buffer,
+    base: Buffer[] = [],
+    sum?: Summary,
+  ): Iterable<{ path: Buffer[]; entry: Entry }> {
+    for (const entry of this.entries(id, sum)) {
+      const path = [...base, entry.name];
+      yield { path, entry };
+      if (entry.content.kind === "folder" && entry.refused === null)
+        yield* this.walk(entry.content.page, path, entry.content.summary);
     }
   }
 
-  private file(row: Value[], size: number): Buffer {
-    let ids: Buffer = Buffer.alloc(0);
-    const content = row[8] ?? null;
-    if (Buffer.isBuffer(content)) ids = content;
-    else if (Array.isArray(content)) {
-      const [levels, top] = content as [number, Buffer];
-      ids = top;
-      for (let level = 0; level < levels; level++)
-        ids = Buffer.concat(split(ids).map((id) => this.chunk(id, 2)));
+  /** The entry that a sequence of names leads to. */
+  find(root: Buffer, path: Buffer[]): Entry | null {
+    const [name, ...rest] = path;
+    if (name === undefined) return null;
+    for (const entry of this.entries(root)) {
+      if (!entry.name.equals(name)) continue;
+      if (rest.length === 0) return entry;
+      return entry.content.kind === "folder" ? this.find(entry.content.page, rest) : null;
     }
-    const data = Buffer.concat(split(ids).map((id) => this.chunk(id, 0)));
-    const extents = (row[11] as [number, number, Buffer][]).find(([id]) => id === 1)?.[2];
-    if (extents === undefined) return data;
-    const out = Buffer.alloc(size);
-    let from = 0;
-    for (let at = 0; at < extents.length; at += 16) {
-      const [start, length] = [
-        Number(extents.readBigUInt64LE(at)),
-        Number(extents.readBigUInt64LE(at + 8)),
-      ];
-      data.copy(out, start, from, from + length);
-      from += length;
+    return null;
+  }
+
+  /** A file's bytes in order with where each run of them lies. */
+  *data(e: Entry): Iterable<{ at: bigint; bytes: Buffer }> {
+    if (e.refused !== null) throw new Error(`left out: ${e.refused}`);
+    let ids = e.content.kind === "ids" ? e.content.ids : [];
+    const levels = e.content.kind === "ids" ? e.content.levels : 0;
+    for (let level = 0; level < levels; level++)
+      ids = ids.flatMap((id) => split(this.chunk(id, 2)));
+    const size = (id: Buffer) => this.chunks.get(id.toString("hex"))?.length ?? 0;
+    const runs = extents(
+      e,
+      ids.reduce((n, id) => n + size(id), 0),
+    )[Symbol.iterator]();
+    let [at, left] = [0n, 0n];
+    for (const id of ids) {
+      for (let rest = this.chunk(id, 0); rest.length > 0; ) {
+        if (left === 0n) [at, left] = (runs.next().value ?? [0n, 0n]) as [bigint, bigint];
+        const n = Number(BigInt(rest.length) < left ? BigInt(rest.length) : left);
+        yield { at, bytes: rest.subarray(0, n) };
+        rest = rest.subarray(n);
+        at += BigInt(n);
+        left -= BigInt(n);
+      }
     }
-    return out;
   }
 }
 
-function split(ids: Buffer): Buffer[] {
-  return Array.from({ length: ids.length / 32 }, (_, i) => ids.subarray(i * 32, i * 32 + 32));
+function own(e: Entry): Summary {
+  const isFile = e.kind === 0 && e.refused === null;
+  const below: Summary = e.content.kind === "folder" ? e.content.summary : [0, 0, 0];
+  return [1 + below[0], (isFile ? 1 : 0) + below[1], (isFile ? Number(e.size) : 0) + below[2]];
 }

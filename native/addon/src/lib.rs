@@ -12,31 +12,45 @@ use napi_derive::napi;
 /// The numbers that FORMAT.md states, for the test that compares the two.
 #[napi]
 pub fn format_constants() -> String {
-    use holdall_core::{cut, index, keyring, object, pack, page};
-    let rows = [
-        ("version", u64::from(object::VERSION)),
-        ("suite", u64::from(object::SUITE)),
-        ("header", object::HEADER as u64),
-        ("tail", pack::TAIL as u64),
-        ("packLimit", pack::LIMIT as u64),
-        ("contentsFixed", pack::CONTENTS_FIXED as u64),
-        ("blockRow", pack::BLOCK_ROW as u64),
-        ("chunkRow", pack::CHUNK_ROW as u64),
-        ("blockLimit", pack::BLOCK_LIMIT as u64),
-        ("runFixed", index::RUN_FIXED as u64),
-        ("packRow", index::PACK_ROW as u64),
-        ("idRow", index::ID_ROW as u64),
-        ("pageLimit", page::PAGE_LIMIT as u64),
-        ("inlineIds", page::INLINE_IDS as u64),
-        ("cutMinimum", cut::MINIMUM as u64),
-        ("cutAverage", cut::AVERAGE as u64),
-        ("cutMaximum", cut::MAXIMUM as u64),
-        ("pagedChunk", cut::PAGE as u64),
-        ("kdfFloorKiB", u64::from(keyring::KDF_FLOOR.0)),
-        ("kdfCeilingKiB", u64::from(keyring::KDF_CEILING.0)),
+    use holdall_core::{cut, index, keyring, msgpack, object, pack, page};
+    let numbers: [(&str, usize); 30] = [
+        ("version", object::VERSION.into()),
+        ("suite", object::SUITE.into()),
+        ("header", object::HEADER),
+        ("recordLimit", object::RECORD_LIMIT),
+        ("locator", pack::LOCATOR - holdall_core::crypto::TAG),
+        ("packLimit", pack::LIMIT),
+        ("packFill", pack::FILL),
+        ("contentsFixed", pack::CONTENTS_FIXED),
+        ("contentsCounter", pack::CONTENTS_COUNTER as usize),
+        ("locatorCounter", pack::LOCATOR_COUNTER as usize),
+        ("blockRow", pack::BLOCK_ROW),
+        ("chunkRow", pack::CHUNK_ROW),
+        ("blockLimit", pack::BLOCK_LIMIT),
+        ("runFixed", index::RUN_FIXED),
+        ("runLimit", index::RUN_LIMIT),
+        ("packRow", index::PACK_ROW),
+        ("pageLimit", page::PAGE_LIMIT),
+        ("inlineIds", page::INLINE_IDS),
+        ("levels", page::LEVELS as usize),
+        ("depth", msgpack::DEPTH),
+        ("cutMinimum", cut::MINIMUM),
+        ("cutAverage", cut::AVERAGE),
+        ("cutMaximum", cut::MAXIMUM),
+        ("pagedChunk", cut::PAGE),
+        ("kdfFloorKiB", keyring::KDF_FLOOR.0 as usize),
+        ("kdfFloorPasses", keyring::KDF_FLOOR.1 as usize),
+        ("kdfCeilingKiB", keyring::KDF_CEILING.0 as usize),
+        ("kdfCeilingPasses", keyring::KDF_CEILING.1 as usize),
+        ("kdfCeilingLanes", keyring::KDF_CEILING.2 as usize),
+        ("kindsMost", page::KINDS_MOST as usize),
     ];
-    let numbers: Vec<String> = rows.iter().map(|(n, v)| format!("\"{n}\":{v}")).collect();
-    let types: Vec<String> =
-        object::TYPES.iter().map(|(t, n)| format!("\"{n}\":{}", *t as u8)).collect();
-    format!("{{{},\"types\":{{{}}}}}", numbers.join(","), types.join(","))
+    let join = |rows: Vec<String>| rows.join(",");
+    let numbers = join(numbers.iter().map(|(name, n)| format!("\"{name}\":{n}")).collect());
+    let types = join(object::TYPES.iter().map(|(t, n)| format!("\"{n}\":{}", *t as u8)).collect());
+    let kinds = [page::FILE, page::DIR, page::LINK, page::CHAR, page::BLOCK, page::FIFO];
+    let kinds = join(kinds.iter().chain(&[page::SOCKET]).map(u8::to_string).collect());
+    let row = |(id, critical, _): &(u64, bool, bool)| format!("[{id},{}]", u8::from(*critical));
+    let extensions = join(page::ENTRY_EXTENSIONS.iter().map(row).collect());
+    format!("{{{numbers},\"types\":{{{types}}},\"kinds\":[{kinds}],\"extensions\":[{extensions}]}}")
 }

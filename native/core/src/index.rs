@@ -179,6 +179,9 @@ impl Table {
         for row in 0..nr {
             let [block, offset, length] = run.place(row);
             let (_, _, b) = block_rows.get(block as usize).ok_or_else(malformed)?;
+            if row > 0 && run.id(row - 1) > run.id(row) {
+                return Err(malformed());
+            }
             if u64::from(offset) + u64::from(length) > u64::from(b.plain) {
                 return Err(malformed());
             }

@@ -67,6 +67,9 @@ impl Writer {
     }
 }
 
+/// Arrays lie at most this deep in each other.
+pub const DEPTH: usize = 16;
+
 /// Id, whether a reader that does not know it must refuse, and its bytes.
 pub type Extension = (u64, bool, Vec<u8>);
 
@@ -206,17 +209,24 @@ impl<'a> Reader<'a> {
 
     /// Takes one value of any kind, still in its only form.
     pub fn skip(&mut self) -> Result<()> {
-        let mut left = 1usize;
-        while left > 0 {
-            left -= 1;
-            match self.peek() {
-                0x90..=0x9f | 0xdc | 0xdd => left += self.array()?,
-                0xa0..=0xbf | 0xd9..=0xdb => drop(self.str()?),
-                0xc4..=0xc6 => drop(self.bin()?),
-                0xc0 => self.at += 1,
-                0xe0..=0xff | 0xd0..=0xd3 => drop(self.int()?),
-                _ => drop(self.uint()?),
+        self.skip_at(0)
+    }
+
+    fn skip_at(&mut self, depth: usize) -> Result<()> {
+        if depth > DEPTH {
+            return self.fail("nested too deep");
+        }
+        match self.peek() {
+            0x90..=0x9f | 0xdc | 0xdd => {
+                for _ in 0..self.array()? {
+                    self.skip_at(depth + 1)?;
+                }
             }
+            0xa0..=0xbf | 0xd9..=0xdb => drop(self.str()?),
+            0xc4..=0xc6 => drop(self.bin()?),
+            0xc0 => self.at += 1,
+            0xe0..=0xff | 0xd0..=0xd3 => drop(self.int()?),
+            _ => drop(self.uint()?),
         }
         Ok(())
     }

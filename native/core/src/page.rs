@@ -15,6 +15,9 @@ pub const BOUNDARY: u64 = (1 << 9) - 1;
 /// Ids that an entry holds itself; more go to list pages.
 pub const INLINE_IDS: usize = 128;
 
+/// Most levels of list pages above a file's chunks.
+pub const LEVELS: u64 = 8;
+
 pub const FILE: u8 = 0;
 pub const DIR: u8 = 1;
 pub const LINK: u8 = 2;
@@ -28,6 +31,15 @@ pub const REFUSED: u8 = 255;
 /// Entry kinds end here; what lies above `SOCKET` is for later versions.
 pub const KINDS_MOST: u64 = 127;
 
+/// Extensions of an entry: id, whether critical, and whether this reader knows what it says.
+pub const ENTRY_EXTENSIONS: [(u64, bool, bool); 6] = [
+    (EXT_EXTENTS, true, true),
+    (EXT_FLAGS, false, true),
+    (EXT_BIRTH, false, false),
+    (EXT_PROJECT, false, false),
+    (EXT_LARGE, true, false),
+    (EXT_PARTIAL, true, true),
+];
 pub const EXT_EXTENTS: u64 = 1;
 pub const EXT_FLAGS: u64 = 2;
 pub const EXT_BIRTH: u64 = 3;
@@ -184,7 +196,8 @@ impl Entry {
         }
         ordered(xattrs.iter().map(|x| &x.0[..]))?;
         let ext = r.extensions()?;
-        let unknown = |e: &&Extension| e.1 && ![EXT_EXTENTS, EXT_PARTIAL].contains(&e.0);
+        let known = |id| ENTRY_EXTENSIONS.iter().any(|e| e.0 == id && e.2);
+        let unknown = |e: &&Extension| e.1 && !known(e.0);
         if let Some((id, ..)) = ext.iter().find(unknown) {
             content = Content::Refused(format!(
                 "left out: it needs extension {id}, which this holdall does not know"
@@ -214,7 +227,7 @@ fn decode_content(r: &mut Reader, kind: u8) -> Result<Content> {
         FILE if (0x90..=0x9f).contains(&r.peek()) => {
             r.array_of(2)?;
             let level = r.uint()?;
-            if !(1..=8).contains(&level) {
+            if !(1..=LEVELS).contains(&level) {
                 return Err(Error::Damaged("chunk list of impossible depth".into()));
             }
             Ok(Content::List(level, ids(r.bin()?)?))
