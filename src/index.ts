@@ -8,8 +8,8 @@
  *     await restore(runtime, repository, snapshot, { path: Buffer.from("/"), target, workers: 4 });
  *
  * Everything fails with a `Failure`, whose code is from a closed table. The runtime's signal stops
- * what is under way with the code `interrupted`; its `emit` gets a `HoldallEvent` for each thing that
- * happens. Paths are bytes, sizes are in bytes, times are milliseconds since 1970.
+ * what is under way with the code `interrupted`; its `emit` gets a `HoldallEvent` for each thing
+ * that happens. Paths are bytes, sizes are in bytes, times are milliseconds since 1970.
  */
 export { hex, pathFields, shown, toBytes, toText, unhex } from "./base/bytes.ts";
 export type {

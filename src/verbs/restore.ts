@@ -34,7 +34,7 @@ export interface RestoreResult {
  *
  * Emits `restoring` about four times a second and `trouble` for each path that could not be made as
  * it was; those are counted, and do not fail the call. Fails with `no_entry` when the snapshot has
- * no such path, `interrupted` when the signal aborts, and with the codes of the target's file system.
+ * no such path, `interrupted` when the signal aborts, and with the codes of the file system.
  */
 export async function restore(
   runtime: Runtime,
