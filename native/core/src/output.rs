@@ -54,7 +54,7 @@ impl Data {
             let chunk = reader.chunk(DATA, id)?;
             let mut rest = &chunk[..];
             while !rest.is_empty() {
-                if left == 0 {
+                while left == 0 {
                     (at, left) = *runs.next().expect("the lengths add up");
                 }
                 let (part, after) = rest.split_at(rest.len().min(left as usize));
