@@ -16,8 +16,15 @@ describe("dump and cat", () => {
     using place = temporary();
     const source = join(place.path, "source");
     hostileTree(source, 3);
-    // Paths of more than PATH_MAX, inode flags and sockets are beyond tar.
-    for (const name of ["deep", "inodes", "links/one/socket", "links/zz-socket", "specials/socket"])
+    // Paths of more than PATH_MAX, inode flags, sockets and an ACL's order are beyond tar.
+    for (const name of [
+      "deep",
+      "inodes",
+      "links/one/socket",
+      "links/zz-socket",
+      "specials/socket",
+      "attributes/acl-unsorted",
+    ])
       erase(join(source, name));
     for (let i = 0; i < 3; i++) rmSync(join(source, "links", "two", `socket-${i}`));
     const { save, secret } = await fixture(place.path);
@@ -33,12 +40,16 @@ describe("dump and cat", () => {
     shell(`${holdall(`dump 'latest:${source}'`)} | ${TAR} -C '${out}'`);
     expect(differences(source, out, ["flags", "project"])).toEqual([]);
     for (const name of ["contents/big", "holes/middle", "holes/odd-end", "contents/size-0"]) {
-      const hash = createHash("sha256").update(readFileSync(join(source, name))).digest("hex");
+      const hash = createHash("sha256")
+        .update(readFileSync(join(source, name)))
+        .digest("hex");
       const sum = shell(`${holdall(`cat 'latest:${source}/${name}'`)} | sha256sum`);
       expect(sum.toString().slice(0, 64), name).toBe(hash);
     }
     for (const name of ["specials", "specials/fifo", "links/dangling", "specials/char-0"])
-      expect(() => shell(holdall(`cat 'latest:${source}/${name}'`)), name).toThrow(/Command failed/);
+      expect(() => shell(holdall(`cat 'latest:${source}/${name}'`)), name).toThrow(
+        /not a file|folder/,
+      );
     erase(source);
   });
 });

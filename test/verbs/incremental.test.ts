@@ -31,7 +31,9 @@ for i in range(int(sys.argv[2])):
       const start = performance.now();
       const value = await act();
       const peak = process.resourceUsage().maxRSS >> 10;
-      console.log(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s, peak ${peak} MiB`);
+      console.log(
+        `${what}: ${((performance.now() - start) / 1000).toFixed(1)} s, peak ${peak} MiB`,
+      );
       return value;
     };
     await time(`${ENTRIES} entries, first backup`, () => save([source]));
@@ -70,7 +72,11 @@ describe("cut points", () => {
     await fc.assert(
       fc.asyncProperty(edit, async ({ at, remove, insert, to }) => {
         const cut = original.subarray(at, at + remove);
-        const rest = Buffer.concat([original.subarray(0, at), insert, original.subarray(at + remove)]);
+        const rest = Buffer.concat([
+          original.subarray(0, at),
+          insert,
+          original.subarray(at + remove),
+        ]);
         const moved =
           to === null ? rest : Buffer.concat([rest.subarray(0, to), cut, rest.subarray(to)]);
         writeFileSync(file, moved);

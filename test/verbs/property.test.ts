@@ -19,7 +19,9 @@ const name = hex(
     .map((n) => Uint8Array.from(n)),
 );
 const target = hex(
-  fc.array(fc.integer({ min: 1, max: 255 }), { minLength: 1, maxLength: 300 }).map((n) => Uint8Array.from(n)),
+  fc
+    .array(fc.integer({ min: 1, max: 255 }), { minLength: 1, maxLength: 300 })
+    .map((n) => Uint8Array.from(n)),
 );
 const id = fc.oneof(fc.integer({ min: 0, max: 70000 }), fc.integer({ min: 0, max: 2 ** 32 - 2 }));
 const xattr = fc.tuple(
@@ -33,7 +35,13 @@ const acl = fc
     maxLength: 4,
     selector: ([tag, , who]) => `${tag} ${who}`,
   })
-  .map((named) => [[1, 7, 2 ** 32 - 1], [4, 5, 2 ** 32 - 1], [16, 7, 2 ** 32 - 1], [32, 1, 2 ** 32 - 1], ...named]);
+  .map((named) => [
+    [1, 7, 2 ** 32 - 1],
+    [4, 5, 2 ** 32 - 1],
+    [16, 7, 2 ** 32 - 1],
+    [32, 1, 2 ** 32 - 1],
+    ...named,
+  ]);
 
 const common = {
   name,
@@ -46,7 +54,10 @@ const common = {
   links: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(3)),
 };
 const run = fc.tuple(
-  fc.oneof(fc.nat(300_000), fc.nat(60).map((n) => n * 4096)),
+  fc.oneof(
+    fc.nat(300_000),
+    fc.nat(60).map((n) => n * 4096),
+  ),
   fc.oneof(fc.nat(200), fc.nat(90_000)),
   fc.nat(9),
 );

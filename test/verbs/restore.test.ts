@@ -12,7 +12,8 @@ const LIBRARY = join(import.meta.dirname, "..", "..", ".build", "src", "index.js
 function source(root: string): void {
   for (const a of ["a", "b", "c"]) {
     mkdirSync(join(root, a, "deep", "er"), { recursive: true });
-    for (let i = 0; i < 40; i++) writeFileSync(join(root, a, "deep", `f${i}`), `${a} ${i}`.repeat(i * 9));
+    for (let i = 0; i < 40; i++)
+      writeFileSync(join(root, a, "deep", `f${i}`), `${a} ${i}`.repeat(i * 9));
     linkSync(join(root, a, "deep", "f3"), join(root, a, "deep", "er", "hard"));
     symlinkSync("f1", join(root, a, "deep", "soft"));
     execFileSync("mkfifo", [join(root, a, "pipe")]);
@@ -56,7 +57,9 @@ describe("restore and a hostile target", () => {
     expect(differences(from, out)).toEqual(all ? [] : kept);
   });
 
-  it("changes nothing outside while folders are swapped for links", { timeout: 60_000 }, async () => {
+  it("changes nothing outside while folders are swapped for links", {
+    timeout: 60_000,
+  }, async () => {
     using place = temporary();
     const [from, out] = [join(place.path, "from"), join(place.path, "out")];
     source(from);
@@ -81,11 +84,14 @@ while True:
     except OSError:
         os.system("rm -rf ../aside") if os.path.lexists("../aside") else None
 `;
-    const racer = spawn("python3", ["-c", script, out, far], { stdio: ["ignore", "pipe", "ignore"] });
+    const racer = spawn("python3", ["-c", script, out, far], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     try {
       await new Promise((ready) => racer.stdout.once("data", ready));
       // What fails is said; only what lies outside counts here.
-      for (let i = 0; i < 15; i++) await bring(snapshot, from, out, { delete: i % 2 === 0 }).catch(() => null);
+      for (let i = 0; i < 15; i++)
+        await bring(snapshot, from, out, { delete: i % 2 === 0 }).catch(() => null);
     } finally {
       racer.kill("SIGKILL");
     }

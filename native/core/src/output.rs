@@ -85,6 +85,10 @@ pub fn cat(reader: &Reader, entry: &Entry, fd: RawFd) -> Result<()> {
     if let Content::Refused(why) = &entry.content {
         return Err(Error::Newer(why.clone()));
     }
+    if entry.kind != page::FILE {
+        let name = String::from_utf8_lossy(&entry.name);
+        return Err(Error::Invalid(format!("{name} is not a file: it has no bytes to write")));
+    }
     let mut at = 0;
     Data::of(reader, entry)?.each(reader, &mut |offset, part| {
         zeros(fd, offset - at)?;
