@@ -20,6 +20,7 @@ enum At<'a> {
 
 impl At<'_> {
     fn list(&self, p: *mut libc::c_char, n: usize) -> isize {
+        // SAFETY: the strings end in zero, and the kernel keeps to the length given.
         unsafe {
             match self {
                 At::Handle(fd) => libc::flistxattr(*fd, p, n),
@@ -31,6 +32,7 @@ impl At<'_> {
 
     fn get(&self, key: &CStr, p: *mut libc::c_char, n: usize) -> isize {
         let (key, p) = (key.as_ptr(), p.cast());
+        // SAFETY: the strings end in zero, and the kernel keeps to the length given.
         unsafe {
             match self {
                 At::Handle(fd) => libc::fgetxattr(*fd, key, p, n),
@@ -94,11 +96,13 @@ pub fn set_xattrs(fd: RawFd, wanted: &Xattrs) -> Result<()> {
     let present = At::Path(&path, true).all()?;
     let mut outcome = Ok(());
     for (key, _) in present.iter().filter(|(k, _)| !wanted.iter().any(|(w, _)| w == k)) {
+        // SAFETY: the strings end in zero, and the kernel keeps to the length given.
         let r = unsafe { libc::removexattr(path.as_ptr(), name(key)?.as_ptr()) };
         outcome = outcome.and(check(i64::from(r), "remove attribute", key).map(drop));
     }
     for (key, value) in wanted.iter().filter(|pair| !present.contains(pair)) {
         let (key_c, data) = (name(key)?, value.as_ptr().cast());
+        // SAFETY: the strings end in zero, and the kernel keeps to the length given.
         let r = unsafe { libc::setxattr(path.as_ptr(), key_c.as_ptr(), data, value.len(), 0) };
         outcome = outcome.and(check(i64::from(r), "set attribute", key).map(drop));
     }
@@ -118,6 +122,7 @@ pub const FLAGS_KEPT: u32 = 0xff | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000 | 0x80_
 
 fn raw_flags(fd: RawFd) -> Option<u32> {
     let mut flags: libc::c_long = 0;
+    // SAFETY: the kernel reads or writes exactly the value that is passed.
     let r = unsafe { libc::ioctl(fd, GET_FLAGS, &mut flags) };
     (r == 0).then_some(flags as u32)
 }
@@ -135,6 +140,7 @@ pub fn set_flags(fd: RawFd, flags: u32) -> Result<()> {
         return Ok(());
     }
     let value = libc::c_long::from(want);
+    // SAFETY: the kernel reads or writes exactly the value that is passed.
     let r = unsafe { libc::ioctl(fd, SET_FLAGS, &value) };
     check(i64::from(r), "set inode flags", b"").map(drop)
 }
@@ -156,6 +162,7 @@ const SET_FS_ATTRIBUTE: libc::c_ulong = 0x401c_5820;
 
 fn fs_attribute(fd: RawFd) -> Option<FsAttribute> {
     let mut found = FsAttribute::default();
+    // SAFETY: the kernel reads or writes exactly the value that is passed.
     let r = unsafe { libc::ioctl(fd, GET_FS_ATTRIBUTE, &mut found) };
     (r == 0).then_some(found)
 }
@@ -171,6 +178,7 @@ pub fn set_project(fd: RawFd, project: u32) -> Result<()> {
         return Ok(());
     }
     let wanted = FsAttribute { project, ..found };
+    // SAFETY: the kernel reads or writes exactly the value that is passed.
     let r = unsafe { libc::ioctl(fd, SET_FS_ATTRIBUTE, &wanted) };
     check(i64::from(r), "set project id", b"").map(drop)
 }

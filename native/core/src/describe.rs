@@ -55,6 +55,7 @@ pub fn open(fd: RawFd, entry: &Entry) -> Result<()> {
     let (tv_sec, nsec) = entry.mtime;
     let times = [libc::timespec { tv_sec, tv_nsec: i64::from(nsec) }; 2];
     let path = attribute::proc_path(fd);
+    // SAFETY: a plain system call on valid strings.
     let r = unsafe { libc::utimensat(libc::AT_FDCWD, path.as_ptr(), times.as_ptr(), 0) };
     outcome = outcome.and(check(i64::from(r), "set times", &entry.name).map(drop));
     if matches!(entry.kind, page::FILE | page::DIR) {
@@ -77,6 +78,7 @@ fn owner(fd: RawFd, entry: &Entry) -> Result<(u32, Result<()>)> {
         return Ok((entry.mode, Ok(())));
     }
     let give =
+        // SAFETY: a plain system call on valid strings.
         |uid, gid| unsafe { libc::fchownat(fd, c"".as_ptr(), uid, gid, libc::AT_EMPTY_PATH) == 0 };
     if give(entry.uid, entry.gid) {
         return Ok((entry.mode, Ok(())));
@@ -90,13 +92,16 @@ fn owner(fd: RawFd, entry: &Entry) -> Result<(u32, Result<()>)> {
     };
     let mode = if entry.kind == page::DIR { entry.mode } else { entry.mode & !foreign };
     let ordinary = matches!(error, Error::Source { errno: libc::EPERM, .. })
+        // SAFETY: a plain system call without pointers.
         && unsafe { libc::geteuid() } != 0;
     Ok((mode, if ordinary { Ok(()) } else { Err(error) }))
 }
 
 fn set_mode(fd: RawFd, entry: &Entry, mode: u32) -> Result<()> {
     let r = match entry.kind {
+        // SAFETY: a plain system call without pointers.
         page::FILE | page::DIR => unsafe { libc::fchmod(fd, mode) },
+        // SAFETY: a plain system call on valid strings.
         _ => unsafe { libc::chmod(attribute::proc_path(fd).as_ptr(), mode) },
     };
     check(i64::from(r), "set mode", &entry.name).map(drop)

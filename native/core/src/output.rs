@@ -12,6 +12,7 @@ use std::os::fd::RawFd;
 /// Writes all of it; a reader that went away is an ordinary end.
 fn write(fd: RawFd, mut data: &[u8]) -> Result<()> {
     while !data.is_empty() {
+        // SAFETY: a plain system call on valid strings.
         let n = unsafe { libc::write(fd, data.as_ptr().cast(), data.len()) };
         if n >= 0 {
             data = &data[n as usize..];
@@ -21,6 +22,7 @@ fn write(fd: RawFd, mut data: &[u8]) -> Result<()> {
             libc::EINTR => {}
             libc::EAGAIN => {
                 let mut wait = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+                // SAFETY: a plain system call on valid strings.
                 unsafe { libc::poll(&mut wait, 1, 1000) };
             }
             libc::EPIPE => return Err(Error::Cancelled),

@@ -65,6 +65,7 @@ pub fn stat(dir: RawFd, file: &CStr) -> Result<Stat> {
     // SAFETY: zeroed statx is valid and the kernel fills it.
     let mut x: libc::statx = unsafe { std::mem::zeroed() };
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT;
+    // SAFETY: a plain system call on valid strings.
     let r = unsafe { libc::statx(dir, file.as_ptr(), flags, libc::STATX_BASIC_STATS, &mut x) };
     check(i64::from(r), "stat", file.to_bytes())?;
     Ok(Stat {
@@ -86,6 +87,7 @@ pub fn stat(dir: RawFd, file: &CStr) -> Result<Stat> {
 pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
     let mut out = Vec::new();
     let mut buffer = vec![0u8; 64 << 10];
+    // SAFETY: a plain system call without pointers.
     unsafe { libc::lseek(dir, 0, libc::SEEK_SET) };
     loop {
         // SAFETY: the kernel writes at most the buffer's length.
@@ -111,6 +113,7 @@ pub fn names(dir: RawFd) -> Result<Vec<Vec<u8>>> {
 pub fn read_link(dir: RawFd, file: &CStr) -> Result<Vec<u8>> {
     let mut buffer = vec![0u8; libc::PATH_MAX as usize + 1];
     let n =
+        // SAFETY: a plain system call on valid strings.
         unsafe { libc::readlinkat(dir, file.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     buffer.truncate(check(n as i64, "read link", file.to_bytes())? as usize);
     Ok(buffer)
@@ -121,6 +124,7 @@ pub fn read_at(fd: RawFd, out: &mut [u8], offset: u64) -> Result<usize> {
     let mut done = 0;
     while done < out.len() {
         let (p, n) = (out[done..].as_mut_ptr().cast(), out.len() - done);
+        // SAFETY: a plain system call on valid strings.
         let r = unsafe { libc::pread(fd, p, n, (offset + done as u64) as i64) };
         match r {
             0 => break,
@@ -136,6 +140,7 @@ pub fn write_at(fd: RawFd, data: &[u8], offset: u64) -> Result<()> {
     let mut done = 0;
     while done < data.len() {
         let (p, n) = (data[done..].as_ptr().cast(), data.len() - done);
+        // SAFETY: a plain system call on valid strings.
         let r = unsafe { libc::pwrite(fd, p, n, (offset + done as u64) as i64) };
         if r < 0 && errno() != libc::EINTR {
             return Err(Error::source("write", b""));
@@ -148,6 +153,7 @@ pub fn write_at(fd: RawFd, data: &[u8], offset: u64) -> Result<()> {
 /// The parts of a file that hold data, as (offset, length); `None` when it has no hole.
 pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
     // Blocks do not tell: those of attributes count as the file's, and may hide a hole.
+    // SAFETY: a plain system call without pointers.
     let first = unsafe { libc::lseek(fd, 0, libc::SEEK_HOLE) };
     if first < 0 || first as u64 >= size {
         return None;
@@ -155,10 +161,12 @@ pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
     let mut out = Vec::new();
     let mut at = 0i64;
     loop {
+        // SAFETY: a plain system call without pointers.
         let start = unsafe { libc::lseek(fd, at, libc::SEEK_DATA) };
         if start < 0 || start as u64 >= size {
             return (start >= 0 || errno() == libc::ENXIO).then_some(out);
         }
+        // SAFETY: a plain system call without pointers.
         let end = unsafe { libc::lseek(fd, start, libc::SEEK_HOLE) };
         if end < 0 {
             return None;
@@ -170,6 +178,7 @@ pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
 
 /// Whether a range of a file is data throughout.
 pub fn is_data(fd: RawFd, offset: u64, length: u64) -> bool {
+    // SAFETY: a plain system call without pointers.
     let end = unsafe { libc::lseek(fd, offset as i64, libc::SEEK_HOLE) };
     end < 0 && errno() == libc::EINVAL || end >= 0 && end as u64 >= offset + length
 }
@@ -177,6 +186,7 @@ pub fn is_data(fd: RawFd, offset: u64, length: u64) -> bool {
 /// Files of a batch stay open together: asks for as many handles as the system grants.
 pub fn raise_handle_limit() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a plain system call on valid strings.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
             limit.rlim_cur = limit.rlim_max;

@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 const HANDLES: usize = 64;
 
 fn unlink(dir: RawFd, name: &[u8], flags: i32) -> Result<()> {
+    // SAFETY: a plain system call on valid strings.
     let r = unsafe { libc::unlinkat(dir, posix::name(name)?.as_ptr(), flags) };
     posix::check(i64::from(r), "remove", name).map(drop)
 }

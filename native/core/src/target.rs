@@ -81,6 +81,7 @@ impl Target {
         } else {
             ends_in_hole
         } {
+            // SAFETY: a plain system call without pointers.
             let r = unsafe { libc::ftruncate(fd.as_raw_fd(), self.entry.size as i64) };
             check(i64::from(r), "resize", &self.entry.name)?;
         }
@@ -100,6 +101,7 @@ impl Target {
         for (start, length) in &self.extents {
             if *start > at {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+                // SAFETY: a plain system call without pointers.
                 let r = unsafe { libc::fallocate(fd, mode, at as i64, (start - at) as i64) };
                 check(i64::from(r), "punch hole", &self.entry.name)?;
             }
@@ -107,6 +109,7 @@ impl Target {
         }
         let ends = if at < size { [Some(at), Some(size)] } else { [None, None] };
         for end in ends.into_iter().flatten() {
+            // SAFETY: a plain system call without pointers.
             let r = unsafe { libc::ftruncate(fd, end as i64) };
             check(i64::from(r), "resize", &self.entry.name)?;
         }
@@ -196,6 +199,7 @@ fn reuse(dir: RawFd, name: &[u8], all: bool) -> Result<Option<OwnedFd>> {
 pub fn make_folder(dir: RawFd, entry: &Entry) -> Result<bool> {
     let name = posix::name(&entry.name)?;
     let make = || {
+        // SAFETY: a plain system call on valid strings.
         let r = unsafe { libc::mkdirat(dir, name.as_ptr(), 0o700) };
         check(i64::from(r), "make folder", &entry.name)
     };
@@ -217,7 +221,9 @@ pub fn make_folder(dir: RawFd, entry: &Entry) -> Result<bool> {
 fn loosen(dir: RawFd, name: &[u8]) {
     let Ok(found) = describe::handle(dir, name) else { return };
     let path = attribute::proc_path(found.as_raw_fd());
+    // SAFETY: a plain system call on valid strings.
     if unsafe { libc::access(path.as_ptr(), libc::R_OK | libc::W_OK | libc::X_OK) } != 0 {
+        // SAFETY: a plain system call on valid strings.
         unsafe { libc::chmod(path.as_ptr(), 0o700) };
     }
     remove::soften(dir, name);
@@ -233,6 +239,7 @@ pub fn link(from: RawFd, old: &[u8], to: RawFd, new: &[u8], all: bool) -> Result
     }
     remove::clear(to, new, all)?;
     let link = || {
+        // SAFETY: a plain system call on valid strings.
         let r = unsafe { libc::linkat(from, old_name.as_ptr(), to, name.as_ptr(), 0) };
         check(i64::from(r), "link", new).map(drop)
     };
@@ -258,12 +265,15 @@ pub fn special(dir: RawFd, entry: &Entry, all: bool) -> Result<()> {
     remove::clear(dir, &entry.name, all)?;
     let mode = describe::format(entry.kind) | 0o600;
     let r = match &entry.content {
+        // SAFETY: a plain system call on valid strings.
         Content::Target(text) => unsafe {
             libc::symlinkat(posix::name(text)?.as_ptr(), dir, name.as_ptr())
         },
+        // SAFETY: a plain system call on valid strings.
         Content::Device(major, minor) => unsafe {
             libc::mknodat(dir, name.as_ptr(), mode, libc::makedev(*major, *minor))
         },
+        // SAFETY: a plain system call on valid strings.
         _ => unsafe { libc::mknodat(dir, name.as_ptr(), mode, 0) },
     };
     check(i64::from(r), "make", &entry.name)?;
