@@ -10,7 +10,7 @@ import { fileSystem, type Kind } from "../support/mounts.ts";
 import { churn, differences, erase, hostileTree } from "../support/tree.ts";
 
 const SLOW = process.env.SLOW === "1";
-const DAYS = SLOW ? 12 : 2;
+const DAYS = Number(process.env.DAYS ?? (SLOW ? 12 : 2));
 const SEED = Number(process.env.SEED ?? 1);
 const KINDS: Kind[] = SLOW ? ["folder", "tmpfs", "ext4", "xfs", "btrfs"] : ["tmpfs", "ext4"];
 
@@ -38,7 +38,9 @@ describe.each(KINDS)("a hostile but legal tree on %s", (kind) => {
       expect(troubles(), `in place, day ${day}`).toEqual([]);
       expect(differences(source, standing), `in place, day ${day}`).toEqual([]);
       const rows: Row[] = [];
-      await diffFolder(runtime, await open(), snapshot, Buffer.from(source), 2, (r) => rows.push(r));
+      await diffFolder(runtime, await open(), snapshot, Buffer.from(source), 2, (r) =>
+        rows.push(r),
+      );
       expect(rows.map((r) => `${r.mark} ${r.path}`)).toEqual([]);
     }
     erase(standing);

@@ -56,7 +56,7 @@ impl Data {
             let chunk = reader.chunk(DATA, id)?;
             let mut rest = &chunk[..];
             while !rest.is_empty() {
-                if left == 0 {
+                while left == 0 {
                     (at, left) = *runs.next().expect("the lengths add up");
                 }
                 let (part, after) = rest.split_at(rest.len().min(left as usize));
@@ -86,6 +86,10 @@ impl Data {
 pub fn cat(reader: &Reader, entry: &Entry, fd: RawFd) -> Result<()> {
     if let Content::Refused(why) = &entry.content {
         return Err(Error::Newer(why.clone()));
+    }
+    if entry.kind != page::FILE {
+        let name = String::from_utf8_lossy(&entry.name);
+        return Err(Error::Invalid(format!("{name} is not a file: it has no bytes to write")));
     }
     let mut at = 0;
     Data::of(reader, entry)?.each(reader, &mut |offset, part| {

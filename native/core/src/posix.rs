@@ -87,6 +87,7 @@ pub fn read_link(dir: RawFd, file: &CStr) -> Result<Vec<u8>> {
     let mut buffer = vec![0u8; libc::PATH_MAX as usize + 1];
     // SAFETY: the kernel writes at most the buffer's length.
     let n =
+        // SAFETY: a plain system call on valid strings.
         unsafe { libc::readlinkat(dir, file.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     buffer.truncate(check(n as i64, "read link", file.to_bytes())? as usize);
     Ok(buffer)

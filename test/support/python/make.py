@@ -74,13 +74,14 @@ def set_project(name, value):
 
 def acl(entries):
     """The kernel's own form: version 2, then tag, permissions and id of each entry."""
-    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in sorted(entries))
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries)
 
 
 def some_acl(r, people):
     rows = [(1, 7, UNDEFINED), (4, 5, UNDEFINED), (16, r.choice([5, 6, 7]), UNDEFINED), (32, 0, UNDEFINED)]
     ids = r.sample(range(1000, 1 << 31), people)
-    return acl(rows + [(r.choice([2, 8]), r.randrange(8), i) for i in sorted(ids)])
+    rows += [(r.choice([2, 8]), r.randrange(8), i) for i in ids]
+    return acl(sorted(rows, key=lambda row: (row[0], row[2])))
 
 
 def names(m):
@@ -250,6 +251,9 @@ def attributes(m):
     os.chmod(b"capable", 0o6755)
     capability = struct.pack("<IIIII", 0x02000001, 0x2400, 0x2000, 0, 0)
     m.attempt("capability", lambda: os.setxattr(b"capable", "security.capability", capability))
+    m.put(b"acl-unsorted")
+    rows = [(1, 7, UNDEFINED), (2, 1, 9), (2, 3, 5), (4, 5, UNDEFINED), (16, 7, UNDEFINED), (32, 0, UNDEFINED)]
+    m.attempt("acl out of order", lambda: os.setxattr(b"acl-unsorted", "system.posix_acl_access", acl(rows)))
     os.symlink(b"x", b"link")
     m.attempt("attribute of a link", lambda: os.setxattr(b"link", "security.link", b"l", follow_symlinks=False))
     m.leave()

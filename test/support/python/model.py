@@ -45,9 +45,9 @@ def describe(dir_fd, name, e):
         if e["kind"] in ("file", "dir") or not key.startswith("user."):
             os.setxattr(via, os.fsencode(key), bytes.fromhex(value), follow_symlinks=False)
     if e["acl"] and e["kind"] in ("file", "dir"):
-        os.setxattr(via, "system.posix_acl_access", acl([tuple(row) for row in e["acl"]]))
+        os.setxattr(via, "system.posix_acl_access", acl(sorted(tuple(row) for row in e["acl"])))
         if e["kind"] == "dir":
-            os.setxattr(via, "system.posix_acl_default", acl([tuple(row) for row in e["acl"]]))
+            os.setxattr(via, "system.posix_acl_default", acl(sorted(tuple(row) for row in e["acl"])))
     os.utime(via, ns=(0, e["seconds"] * 10**9 + e["nanoseconds"]), follow_symlinks=False)
 
 

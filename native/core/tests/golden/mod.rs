@@ -22,7 +22,9 @@ pub fn text<'a>(case: &'a Value, key: &str) -> &'a str {
 }
 
 pub fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[i * 2..i * 2 + 2], 16).unwrap()).collect()
+    (0..text.len() / 2)
+        .map(|i| u8::from_str_radix(&text[i * 2..i * 2 + 2], 16).expect("hexadecimal"))
+        .collect()
 }
 
 pub fn fixed<const N: usize>(text: &str) -> [u8; N] {
