@@ -24,7 +24,13 @@ export { type Runtime, systemRuntime } from "./base/runtime.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
-export { openRepository, type Readable, type Repository } from "./repo/repository.ts";
+export { type CacheFolder, cacheFolders, clearCaches } from "./repo/cache.ts";
+export {
+  type OpenOptions,
+  openRepository,
+  type Readable,
+  type Repository,
+} from "./repo/repository.ts";
 export type { Secret } from "./repo/secret.ts";
 export {
   filterSnapshots,

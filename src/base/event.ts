@@ -139,6 +139,18 @@ interface StatsEvent {
   readonly logicalBytes: number;
 }
 
+/** The local caches. */
+interface CacheEvent {
+  readonly event: "cache";
+  readonly folder: string;
+  readonly cleared: boolean;
+  readonly caches: readonly {
+    readonly name: string;
+    readonly files: number;
+    readonly bytes: number;
+  }[];
+}
+
 /** One key slot, as it can be seen without its secret. */
 export interface SlotRow {
   /** The first eight digits of its name. */
@@ -199,6 +211,7 @@ export type HoldallEvent =
   | RestoreEvent
   | CheckEvent
   | StatsEvent
+  | CacheEvent
   | KeysEvent
   | KeyEvent
   | DrillEvent

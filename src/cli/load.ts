@@ -20,6 +20,7 @@ export const LOAD: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   check: () => import("./check.ts"),
   stats: () => import("./stats.ts"),
   key: () => import("./key.ts"),
+  cache: () => import("./cache.ts"),
   completion: () => import("./completion.ts"),
   man: () => import("./man.ts"),
 };

@@ -16,7 +16,7 @@ import {
 import { byteCount, integer } from "./arguments.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { Output, type Style } from "./output.ts";
-import { type Flags, findRepository, findSecret, type Place } from "./settings.ts";
+import { cacheBase, type Flags, findRepository, findSecret, type Place } from "./settings.ts";
 
 /** What a command may end with: an event, or the array of `snapshots`. */
 export type Result = HoldallEvent | readonly object[];
@@ -54,7 +54,9 @@ export class Session {
   }
 
   async open(): Promise<Repository> {
-    return openRepository(this.store(), await findSecret(this.flags, this.place), this.runtime);
+    const secret = await findSecret(this.flags, this.place);
+    const options = this.flags.cache === false ? {} : { cache: cacheBase() };
+    return openRepository(this.store(), secret, this.runtime, options);
   }
 
   /** A result: one line of JSON, or text. */

@@ -1,4 +1,6 @@
 /** Where repository and secret come from: flags, environment, the config file, then a prompt. */
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { Failure, type Secret, toBytes } from "../index.ts";
 import { utf8 } from "./arguments.ts";
 import { type Named, readConfig } from "./config.ts";
@@ -20,8 +22,16 @@ export interface Flags {
   json?: boolean;
   quiet?: boolean;
   readOnly?: boolean;
+  /** False for `--no-cache`. */
+  cache?: boolean;
   limitUpload?: string;
   limitDownload?: string;
+}
+
+/** The folder of all local caches. */
+export function cacheBase(): string {
+  const { HOLDALL_CACHE: own, XDG_CACHE_HOME: shared } = process.env;
+  return own || join(shared || join(homedir(), ".cache"), "holdall");
 }
 
 export interface Place {

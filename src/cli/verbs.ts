@@ -47,6 +47,7 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   { flags: "--json", about: "print JSON" },
   { flags: "-q, --quiet", about: "print results and errors only" },
   { flags: "--read-only", about: "refuse to write to the repository" },
+  { flags: "--no-cache", about: "keep nothing between runs, and use nothing kept" },
   { flags: "--limit-upload <rate>", about: "most bytes a second to the store, such as 2M" },
   { flags: "--limit-download <rate>", about: "most bytes a second from the store" },
 ];
@@ -215,6 +216,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   },
   stats: { operands: "", about: "how much is stored", examples: ["holdall stats"] },
   key: KEY,
+  cache: {
+    operands: "[action]",
+    about: "show or clear what is kept between runs: index runs, and the heads that were seen",
+    actions: { list: "caches and their sizes (default)", clear: "remove them all" },
+    examples: ["holdall cache", "holdall cache clear"],
+  },
   completion: {
     operands: "<shell>",
     about: "print a completion script",
@@ -251,6 +258,7 @@ export const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["HOLDALL_PASSPHRASE_COMMAND", "run by /bin/sh; what it prints is the passphrase"],
   ["HOLDALL_PASSPHRASE", "the passphrase"],
   ["HOLDALL_CONFIG", "the config file"],
+  ["HOLDALL_CACHE", "folder for caches; $XDG_CACHE_HOME/holdall or ~/.cache/holdall if unset"],
   ["HOLDALL_WORKERS", "threads that read, cut, compress and seal; all processors if unset"],
   ["HOLDALL_DEBUG", "if set, errors show where they come from"],
   ["NO_COLOR, FORCE_COLOR", "never, or always, colour messages"],

@@ -15,12 +15,18 @@ import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { type JobWatch, runJob } from "../seam/job.ts";
 import { type Index, type JobSpec, type Keyring, native, type Sealed } from "../seam/native.ts";
 import type { DurableToken, Listed, Store } from "../store/store.ts";
+import { Cache } from "./cache.ts";
 import { bareName, type Kind, objectPath } from "./layout.ts";
 import { getChecked, listAll } from "./objects.ts";
 import type { Secret } from "./secret.ts";
-import { unlock } from "./unlock.ts";
+import { type Unlocked, unlock } from "./unlock.ts";
 
 const FETCHES = 8;
+
+export interface OpenOptions {
+  /** A folder for local caches; without it nothing is kept between runs. */
+  readonly cache?: string;
+}
 
 export interface Readable {
   readonly snapshots: Snapshot[];
@@ -35,14 +41,16 @@ export class Repository implements AsyncDisposable {
   readonly config: Config;
   /** Path of the key slot that opened it. */
   readonly slot: string;
+  private readonly cache: Cache | null;
   private readonly runtime: Runtime;
   private phase: Phase | undefined;
 
-  constructor(store: Store, keyring: Keyring, config: Config, slot: string, runtime: Runtime) {
+  constructor(store: Store, unlocked: Unlocked, cache: Cache | null, runtime: Runtime) {
     this.store = store;
-    this.keyring = keyring;
-    this.config = config;
-    this.slot = slot;
+    this.keyring = unlocked.keyring;
+    this.config = unlocked.config;
+    this.slot = unlocked.slot;
+    this.cache = cache;
     this.runtime = runtime;
   }
 
@@ -104,14 +112,34 @@ export class Repository implements AsyncDisposable {
     snapshots.sort(
       (a, b) => a.time - b.time || a.sequence - b.sequence || Buffer.compare(a.id, b.id),
     );
+    if (unreadable.length === 0) await this.compareHeads(snapshots);
     return { snapshots, unreadable };
   }
 
   /**
-   * Where every chunk is. Packs are listed after the runs were, so a run never names a pack that
-   * the listing should have had but was made too early to have.
+   * A store can withhold what it has, or be rolled back: a client that was here before sees it,
+   * because what nothing came after must still be there.
    */
-  async index(): Promise<{
+  private async compareHeads(snapshots: readonly Snapshot[]): Promise<void> {
+    if (this.cache === null) return;
+    const here = new Set(snapshots.map((s) => hex(s.id)));
+    const before = await this.cache.heads();
+    const gone = before.filter((id) => !here.has(id));
+    if (gone.length > 0) {
+      const ids = gone.map((id) => id.slice(0, 8)).join(" ");
+      const message = `snapshots that this client saw here are gone: ${ids}; was the store rolled back?`;
+      this.runtime.emit({ event: "warning", message });
+    }
+    const heads = headsOf(snapshots).map(hex);
+    if (heads.join() !== before.join()) await this.cache.pin(heads, this.runtime.random(8));
+  }
+
+  /**
+   * Where every chunk is. Packs are listed after the runs were, so a run never names a pack that
+   * the listing should have had but was made too early to have. `stored`: every run is read from
+   * the store, whatever the cache has.
+   */
+  async index(stored = false): Promise<{
     index: Index;
     packs: Listed[];
     damaged: { name: string; reason: string }[];
@@ -125,12 +153,17 @@ export class Repository implements AsyncDisposable {
     );
     const damaged: { name: string; reason: string }[] = [];
     await mapBounded(runs, FETCHES, async ({ name: path }) => {
+      const name = bareName(path) ?? "";
+      const kept = this.cache?.run(name);
+      if (kept && !stored && index.addCached(kept)) return;
       try {
-        index.add(this.keyring, bareName(path) ?? "", await this.get(path));
+        index.add(this.keyring, name, await this.get(path), kept);
       } catch (error) {
         damaged.push({ name: path, reason: toFailure(error).message });
       }
     });
+    const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
+    await this.cache?.dropOthers(listed, this.runtime.clock.now());
     return { index, packs, damaged };
   }
 
@@ -147,6 +180,12 @@ export class Repository implements AsyncDisposable {
     };
     return runJob<T>(this.keyring, index, full, store, watch, this.runtime.signal);
   }
+}
+
+/** Snapshots that no other snapshot came after. */
+export function headsOf(snapshots: readonly Snapshot[]): Buffer[] {
+  const followed = new Set(snapshots.flatMap((s) => s.heads.map(hex)));
+  return snapshots.map((s) => s.id).filter((id) => !followed.has(hex(id)));
 }
 
 /** What a killed init left is whole, but sealed under a root that nobody has: it means nothing. */
@@ -169,8 +208,10 @@ export async function openRepository(
   store: Store,
   secret: Secret,
   runtime: Runtime,
+  options: OpenOptions = {},
 ): Promise<Repository> {
-  const { keyring, config, slot } = await unlock(store, secret, runtime);
+  const unlocked = await unlock(store, secret, runtime);
+  const { keyring, config } = unlocked;
   keyring.replica = config.replica;
   await mapBounded(await listAll(store, "key"), FETCHES, async ({ name: path }) => {
     try {
@@ -182,5 +223,7 @@ export async function openRepository(
       runtime.emit({ event: "warning", message });
     }
   });
-  return new Repository(store, keyring, config, slot, runtime);
+  const { cache: base } = options;
+  const cache = base ? await Cache.open(base, config.lineage, store.description) : null;
+  return new Repository(store, unlocked, cache, runtime);
 }

@@ -11,7 +11,7 @@ import { encodeClaim, encodeEnd } from "../format/claim.ts";
 import { NO_FLAGS } from "../format/flags.ts";
 import { RULES, type Rule } from "../format/section.ts";
 import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
-import type { Readable, Repository } from "../repo/repository.ts";
+import { headsOf, type Readable, type Repository } from "../repo/repository.ts";
 import type { JobSpec } from "../seam/native.ts";
 
 export interface BackupOptions {
@@ -198,8 +198,6 @@ function describe(
   troubles: [Buffer, string][],
   runtime: Runtime,
 ): Snapshot {
-  const followed = new Set(known.snapshots.flatMap((s) => s.heads.map((h) => h.toString("hex"))));
-  const heads = known.snapshots.map((s) => s.id).filter((id) => !followed.has(id.toString("hex")));
   const { root, hints, entries, files, bytes, users, groups } = outcome;
   const engine = options.stream ? "opaque" : "files";
   return {
@@ -209,7 +207,7 @@ function describe(
     time: own.now,
     writer: own.writer,
     sequence: 1,
-    heads,
+    heads: headsOf(known.snapshots),
     claim: own.claim,
     parent: parent?.id ?? null,
     tool: options.tool,

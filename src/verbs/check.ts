@@ -59,7 +59,7 @@ export async function check(
     });
   }
   const { snapshots, unreadable } = await repository.snapshots();
-  const { index, packs, damaged } = await repository.index();
+  const { index, packs, damaged } = await repository.index(true);
   for (const bad of [...unreadable, ...damaged])
     problems.push({ object: bad.name, message: bad.reason });
   for (const { id, closed } of snapshots)

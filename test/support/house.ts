@@ -196,6 +196,7 @@ const ADAPTERS = new Map([
   // Temporary names: no run depends on them.
   ["src/store/fs.ts", /randomBytes/],
   ["src/seam/job.ts", /setInterval/],
+  ["src/repo/cache.ts", /node:fs/],
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],
 ]);

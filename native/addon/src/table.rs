@@ -58,7 +58,7 @@ impl Index {
     #[napi(catch_unwind)]
     pub fn add_cached(&self, cache: String) -> Result<bool> {
         match Map::open(Path::new(&cache)) {
-            Ok(map) => self.take(Bytes::Mapped(map)).map(|()| true),
+            Ok(map) => Ok(self.take(Bytes::Mapped(map)).is_ok()),
             Err(_) => Ok(false),
         }
     }

@@ -1,0 +1,101 @@
+/**
+ * The local cache of a repository: opened index runs, and the heads this client has seen.
+ *
+ * Invariants: everything in it can be lost; nothing in it is believed against the store; several
+ * processes use it at once, for its files are whole under their names and never change.
+ */
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hex } from "../base/bytes.ts";
+import { native } from "../seam/native.ts";
+import { bareName } from "./layout.ts";
+
+/** A temporary file of a killed process is only left this long, in milliseconds. */
+const STALE = 3600_000;
+
+const RUNS = "index";
+const HEADS = "heads";
+
+/** One cache folder, as `cacheFolders` finds it. */
+export interface CacheFolder {
+  /** Repository id and store, in hexadecimal. */
+  readonly name: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export class Cache {
+  private readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** The cache of this repository in this store; null where no folder can be made: go without. */
+  static async open(base: string, lineage: Buffer, store: string): Promise<Cache | null> {
+    const place = native.contentHash(Buffer.from(store)).slice(0, 16);
+    const folder = join(base, `${hex(lineage)}-${place}`);
+    try {
+      await mkdir(join(folder, RUNS), { recursive: true, mode: 0o700 });
+      return new Cache(folder);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Where the opened run of this bare name is, or is to be, kept. */
+  run(name: string): string {
+    return join(this.folder, RUNS, name);
+  }
+
+  /** Drops the runs that a listing no longer has. */
+  async dropOthers(listed: ReadonlySet<string>, now: number): Promise<void> {
+    const names = await readdir(join(this.folder, RUNS)).catch(() => []);
+    for (const name of names) {
+      if (listed.has(name)) continue;
+      const path = this.run(name);
+      // Another process may be writing a temporary file, or have seen a newer listing.
+      const age = now - (await stat(path).catch(() => ({ mtimeMs: now }))).mtimeMs;
+      if (bareName(name) !== null || age > STALE) await rm(path, { force: true });
+    }
+  }
+
+  /** Ids of the snapshots that nothing this client saw came after, when it last looked. */
+  async heads(): Promise<string[]> {
+    const text = await readFile(join(this.folder, HEADS), "utf8").catch(() => "");
+    return text.split("\n").filter((line) => /^[0-9a-f]{32}$/.test(line));
+  }
+
+  async pin(heads: readonly string[], unique: Buffer): Promise<void> {
+    const path = join(this.folder, HEADS);
+    const temporary = `${path}.${hex(unique)}`;
+    try {
+      await writeFile(temporary, heads.map((id) => `${id}\n`).join(""), { mode: 0o600 });
+      await rename(temporary, path);
+    } catch {
+      // A cache that cannot be written only forgets.
+      await rm(temporary, { force: true }).catch(() => undefined);
+    }
+  }
+}
+
+/** Every cache below a base folder, with what it takes. */
+export async function cacheFolders(base: string): Promise<CacheFolder[]> {
+  const names = await readdir(base).catch(() => []);
+  const found: CacheFolder[] = [];
+  for (const name of names.filter((n) => /^[0-9a-f]{32}-[0-9a-f]{16}$/.test(n))) {
+    const all = await readdir(join(base, name), { recursive: true, withFileTypes: true });
+    const files = all.filter((entry) => entry.isFile());
+    let bytes = 0;
+    for (const file of files) bytes += (await stat(join(file.parentPath, file.name))).size;
+    found.push({ name, files: files.length, bytes });
+  }
+  return found;
+}
+
+/** Removes every cache below a base folder; what is no cache stays. */
+export async function clearCaches(base: string): Promise<CacheFolder[]> {
+  const found = await cacheFolders(base);
+  for (const { name } of found) await rm(join(base, name), { recursive: true, force: true });
+  return found;
+}
