@@ -5,7 +5,7 @@
  * never stops what does not need it; nothing here removes or replaces an object.
  */
 import { hex } from "../base/bytes.ts";
-import { Failure, toFailure } from "../base/failure.ts";
+import { Failure, type FailureCode, toFailure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { type Config, decodeConfig } from "../format/config.ts";
@@ -78,7 +78,7 @@ export class Repository implements AsyncDisposable {
         const content = this.keyring.open("snapshot", name, await this.get(path));
         return decodeSnapshot(content, (n, bytes) => this.keyring.open("section", n, bytes));
       } catch (error) {
-        unreadable.push({ name: path, reason: toFailure(error).message });
+        unreadable.push({ name: path, reason: ofObject(error).message });
         return null;
       }
     });
@@ -114,10 +114,21 @@ export class Repository implements AsyncDisposable {
       try {
         index.add(this.keyring, bareName(path) ?? "", await this.get(path));
       } catch (error) {
-        damaged.push({ name: path, reason: toFailure(error).message });
+        damaged.push({ name: path, reason: ofObject(error).message });
       }
     });
+    // What an unreadable run said, the packs that no other run speaks of say themselves.
+    if (damaged.length > 0) await mapBounded(index.unlisted(), 1, (p) => this.addPack(index, p));
     return { index, packs, damaged };
+  }
+
+  private async addPack(index: Index, pack: string): Promise<void> {
+    try {
+      index.addPack(this.keyring, pack, await this.get(objectPath("pack", pack)));
+    } catch (error) {
+      // Damaged, too: whatever lies in it is missed by whoever needs it.
+      ofObject(error);
+    }
   }
 
   /** Runs a native job against this repository. */
@@ -132,6 +143,23 @@ export class Repository implements AsyncDisposable {
     };
     return runJob<T>(this.keyring, index, full, store, watch, this.runtime.signal);
   }
+}
+
+/** Codes that speak of one object; every other speaks of the store, or of the run itself. */
+const OBJECT: readonly FailureCode[] = [
+  "damaged",
+  "object_missing",
+  "missing_object",
+  "newer_format",
+  "kdf_too_expensive",
+  "invalid",
+];
+
+/** The failure of one object, which stops nothing else; throws what is more than that. */
+function ofObject(error: unknown): Failure {
+  const failure = toFailure(error);
+  if (!OBJECT.includes(failure.code)) throw failure;
+  return failure;
 }
 
 async function listAll(store: Store, kind: Kind): Promise<Listed[]> {
@@ -165,7 +193,7 @@ export async function openRepository(
       const bytes = await getChecked(store, path);
       readable.push(decodeConfig(keyring.open("config", bareName(path) ?? "", bytes)));
     } catch (error) {
-      const failure = toFailure(error);
+      const failure = ofObject(error);
       // An older generation would allow what the newer one may forbid.
       if (failure.code === "newer_format") throw failure;
       if (!stray(failure)) broken = failure;
@@ -186,7 +214,7 @@ export async function openRepository(
     try {
       keyring.load(bareName(path) ?? "", await getChecked(store, path));
     } catch (error) {
-      const failure = toFailure(error);
+      const failure = ofObject(error);
       if (stray(failure)) return;
       const message = `key ${path} is unreadable: ${failure.message}`;
       runtime.emit({ event: "warning", message });
@@ -210,7 +238,7 @@ async function unlock(store: Store, secret: Secret, runtime: Runtime): Promise<K
       const keyring = native.Keyring.openSlot(bytes, secret.kind, secret.bytes);
       if (keyring !== null) return keyring;
     } catch (error) {
-      refused = toFailure(error);
+      refused = ofObject(error);
       runtime.emit({
         event: "warning",
         message: `key slot ${path} is skipped: ${refused.message}`,
