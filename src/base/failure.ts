@@ -15,7 +15,7 @@ const TABLE = {
   no_snapshot: [1, "list them with: holdall snapshots"],
   snapshots_unreadable: [13, "name a readable snapshot by its id"],
   disk_full: [1, "free some space; nothing that was saved before is affected"],
-  read_only: [1, "open the repository without --read-only"],
+  read_only: [1, "make the repository writable, or leave out --read-only"],
   permission: [1, "check owner and mode"],
   object_exists: [1, ""],
   object_missing: [13, "run: holdall check"],

@@ -245,8 +245,10 @@ async function unlock(store: Store, secret: Secret, runtime: Runtime): Promise<K
       });
     }
   }
-  const telling = ["newer_format", "kdf_too_expensive"];
-  if (refused && (slots.length === 1 || telling.includes(refused.code))) throw refused;
+  if (refused) {
+    const rest = `the ${secret.kind} opens no key slot that can be read`;
+    throw new Failure(refused.code, `${refused.message}; ${rest}`, refused);
+  }
   throw new Failure(
     "wrong_secret",
     `${store.description}: the ${secret.kind} opens none of ${slots.length} key slots`,

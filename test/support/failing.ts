@@ -1,4 +1,8 @@
 /** The real file operations, any one of which fails at its Nth use: once, or from then on. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Files, systemFiles } from "../../src/store/files.ts";
 
 export interface Fault {
@@ -51,4 +55,10 @@ export function failing({ at, code, forEver }: Fault): FailingFiles {
     length: (path) => step("length", () => real.length(path)),
   };
   return { files, calls };
+}
+
+/** A temporary folder in memory where there is one: hundreds of trials wait for no disk. */
+export function inMemory(): { path: string } & Disposable {
+  const path = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "holdall-"));
+  return { path, [Symbol.dispose]: () => execFileSync("rm", ["-rf", path]) };
 }
