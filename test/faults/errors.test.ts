@@ -1,6 +1,6 @@
 /**
- * Every file operation of a whole backup fails, once and for ever: never silently, what was saved before
- * stays, and the next run works. And sources that change while they are read.
+ * Every file operation of a whole backup fails, once and for ever: never silently, what was saved
+ * before stays, and the next run works. And sources that change while they are read.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Bad input as people meet it, through the command: one clear line that names the object, the documented
- * status, nothing lost, and what does not need the broken part still works.
+ * Bad input as people meet it, through the command: one clear line that names the object, the
+ * documented status, nothing lost, and what does not need the broken part still works.
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -16,13 +16,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { init, openStore, systemRuntime } from "../../src/index.ts";
 import { native } from "../../src/seam/native.ts";
 import { differences, temporary } from "../support/tree.ts";
 
 const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
 const ROOT = process.getuid?.() === 0;
+// Each test runs the command a dozen times, on machines that do other things, too.
+vi.setConfig({ testTimeout: 120_000 });
 const SEED = Number(process.env.SEED ?? 5);
 
 /** A repository with two snapshots: `a` is only in packs of the first, `b` only in the second's. */
@@ -78,7 +80,7 @@ function flip(path: string, at = statSync(path).size >> 1): void {
   writeFileSync(path, bytes);
 }
 
-/** Changes a stored object and gives it the name that its new bytes ask for: a hostile store can. */
+/** Changes a stored object and gives it the name that its new bytes ask for, as an enemy can. */
 function forge(path: string, change: (bytes: Buffer) => void): void {
   const bytes = readFileSync(path);
   change(bytes);
