@@ -1,4 +1,5 @@
 /** Listing and getting stored objects; one whose bytes are not what its name says is refused. */
+import { type Failure, type FailureCode, toFailure } from "../base/failure.ts";
 import { native } from "../seam/native.ts";
 import type { Listed, Store } from "../store/store.ts";
 import { bareName, checkName, FOLDERS, type Kind } from "./layout.ts";
@@ -15,4 +16,21 @@ export async function getChecked(store: Store, path: string): Promise<Buffer> {
   const bytes = await store.get(path);
   checkName(native.contentHash(bytes), path);
   return bytes;
+}
+
+/** Codes that speak of one object; every other speaks of the store, or of the run itself. */
+const OBJECT: readonly FailureCode[] = [
+  "damaged",
+  "object_missing",
+  "missing_object",
+  "newer_format",
+  "kdf_too_expensive",
+  "invalid",
+];
+
+/** The failure of one object, which stops nothing else; throws what is more than that. */
+export function ofObject(error: unknown): Failure {
+  const failure = toFailure(error);
+  if (!OBJECT.includes(failure.code)) throw failure;
+  return failure;
 }

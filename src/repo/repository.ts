@@ -6,7 +6,7 @@
  */
 import { hex } from "../base/bytes.ts";
 import type { Phase } from "../base/event.ts";
-import { type Failure, toFailure } from "../base/failure.ts";
+import type { Failure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Config } from "../format/config.ts";
@@ -17,7 +17,7 @@ import { type Index, type JobSpec, type Keyring, native, type Sealed } from "../
 import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
 import { bareName, type Kind, objectPath } from "./layout.ts";
-import { getChecked, listAll } from "./objects.ts";
+import { getChecked, listAll, ofObject } from "./objects.ts";
 import type { Secret } from "./secret.ts";
 import { type Unlocked, unlock } from "./unlock.ts";
 
@@ -99,7 +99,7 @@ export class Repository implements AsyncDisposable {
         const content = this.keyring.open("snapshot", name, await this.get(path));
         return decodeSnapshot(content, (n, bytes) => this.keyring.open("section", n, bytes));
       } catch (error) {
-        unreadable.push({ name: path, reason: toFailure(error).message });
+        unreadable.push({ name: path, reason: ofObject(error).message });
         return null;
       }
     });
@@ -159,12 +159,23 @@ export class Repository implements AsyncDisposable {
       try {
         index.add(this.keyring, name, await this.get(path), kept);
       } catch (error) {
-        damaged.push({ name: path, reason: toFailure(error).message });
+        damaged.push({ name: path, reason: ofObject(error).message });
       }
     });
     const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
     await this.cache?.dropOthers(listed, this.runtime.clock.now());
+    // What an unreadable run said, the packs that no other run speaks of say themselves.
+    if (damaged.length > 0) await mapBounded(index.unlisted(), 1, (p) => this.addPack(index, p));
     return { index, packs, damaged };
+  }
+
+  private async addPack(index: Index, pack: string): Promise<void> {
+    try {
+      index.addPack(this.keyring, pack, await this.get(objectPath("pack", pack)));
+    } catch (error) {
+      // Damaged, too: whatever lies in it is missed by whoever needs it.
+      ofObject(error);
+    }
   }
 
   /** Runs a native job against this repository. */
@@ -217,7 +228,7 @@ export async function openRepository(
     try {
       keyring.load(bareName(path) ?? "", await getChecked(store, path));
     } catch (error) {
-      const failure = toFailure(error);
+      const failure = ofObject(error);
       if (stray(failure)) return;
       const message = `key ${path} is unreadable: ${failure.message}`;
       runtime.emit({ event: "warning", message });

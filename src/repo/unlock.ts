@@ -4,14 +4,14 @@
  * Invariants: a damaged slot or config never stops what others still open; a retired slot opens
  * nothing, and no generation of the config can bring one back.
  */
-import { Failure, type FailureCode, toFailure } from "../base/failure.ts";
+import { Failure, type FailureCode } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { type Config, decodeConfig } from "../format/config.ts";
 import { allow } from "../format/flags.ts";
 import { type Keyring, native } from "../seam/native.ts";
 import type { Listed, Store } from "../store/store.ts";
 import { bareName, slotHash } from "./layout.ts";
-import { getChecked, listAll } from "./objects.ts";
+import { getChecked, listAll, ofObject } from "./objects.ts";
 import type { Secret } from "./secret.ts";
 
 export interface Unlocked {
@@ -70,7 +70,7 @@ async function trySlot(
     if (native.readSlot(bytes).kind !== KINDS[secret.kind]) return undefined;
     return native.Keyring.openSlot(bytes, secret.kind, secret.bytes);
   } catch (error) {
-    const failure = toFailure(error);
+    const failure = ofObject(error);
     refused.push(failure);
     runtime.emit({ event: "warning", message: `key slot ${path} is skipped: ${failure.message}` });
     return undefined;
@@ -96,7 +96,7 @@ async function newestConfig(store: Store, keyring: Keyring, runtime: Runtime): P
       const bytes = await getChecked(store, path);
       readable.push(decodeConfig(keyring.open("config", bareName(path) ?? "", bytes)));
     } catch (error) {
-      const failure = toFailure(error);
+      const failure = ofObject(error);
       // An older generation would allow what the newer one may forbid.
       if (failure.code === "newer_format") throw failure;
       // What a killed init left is whole, but sealed under a root that nobody has.

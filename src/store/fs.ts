@@ -163,6 +163,14 @@ async function get(files: Files, root: string, name: string, range?: Range): Pro
   }
 }
 
+/** An object that went away while the listing ran has no length; any other failure is one. */
+function lengthOf(files: Files, path: string, name: string): Promise<number> {
+  return files.length(path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return -1;
+    throw fileFailure(error, name);
+  });
+}
+
 async function* list(files: Files, root: string, prefix: string): AsyncIterable<Listed> {
   const folder = join(root, prefix);
   let entries: { name: string; isFolder: boolean }[];
@@ -171,13 +179,12 @@ async function* list(files: Files, root: string, prefix: string): AsyncIterable<
   } catch (error) {
     throw fileFailure(error, prefix);
   }
-  const lengths = await mapBounded(entries, 16, async (e) =>
-    e.isFolder ? -1 : await files.length(join(folder, e.name)).catch(() => -2),
+  const lengths = await mapBounded(entries, 16, (e) =>
+    e.isFolder ? Promise.resolve(-1) : lengthOf(files, join(folder, e.name), prefix + e.name),
   );
   for (const [at, entry] of entries.entries()) {
     const name = `${prefix.replace(/\/?$/, "/")}${entry.name}`.replace(/^\//, "");
     if (entry.isFolder) yield* list(files, root, `${name}/`);
-    // An object that went away while the listing ran is not listed.
-    else if ((lengths[at] ?? -2) >= 0) yield { name, length: lengths[at] ?? 0 };
+    else if ((lengths[at] ?? -1) >= 0) yield { name, length: lengths[at] ?? 0 };
   }
 }

@@ -2,11 +2,12 @@
 
 use crate::bridge::throw;
 use crate::keys::{upload, Keyring};
-use holdall_core::index::{expand, PackName, PackRow, Present, Table};
+use holdall_core::index::{expand, of_pack, PackName, PackRow, Present, Table};
 use holdall_core::map::{keep, Bytes, Map};
-use holdall_core::object::Type;
+use holdall_core::object::{hex, Type};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -61,6 +62,24 @@ impl Index {
             Ok(map) => Ok(self.take(Bytes::Mapped(map)).is_ok()),
             Err(_) => Ok(false),
         }
+    }
+
+    /// Adds a whole pack by its own contents: what an unreadable run said can be had from there.
+    #[napi(catch_unwind)]
+    pub fn add_pack(&self, keyring: &Keyring, name: String, bytes: Buffer) -> Result<()> {
+        let ring = keyring.ring.lock().expect("no panic");
+        let run = of_pack(&ring, &bytes, upload(&name)?).map_err(throw)?;
+        drop(ring);
+        self.take(Bytes::Owned(run))
+    }
+
+    /// Names of packs that exist and that no run speaks of.
+    #[napi]
+    pub fn unlisted(&self) -> Vec<String> {
+        let table = self.table.lock().expect("no panic");
+        let listed: HashSet<PackName> = table.packs.iter().map(PackRow::key).collect();
+        let rest = self.present.keys().filter(|key| !listed.contains(*key));
+        rest.map(|(hash, upload)| format!("{}-{}", hex(hash), hex(upload))).collect()
     }
 
     fn take(&self, run: Bytes) -> Result<()> {

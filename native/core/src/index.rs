@@ -4,9 +4,10 @@
 //! themselves, mapped from the private cache where there is one, in memory where there is none.
 
 use crate::error::{Error, Result};
+use crate::keyring::Keyring;
 use crate::map::Bytes;
 use crate::object::hex;
-use crate::pack::{get_block, put_block, Block, Id, BLOCK_ROW};
+use crate::pack::{get_block, open_contents, put_block, Block, Id, BLOCK_ROW};
 use std::collections::HashMap;
 
 pub const RUN_FIXED: usize = 44;
@@ -29,7 +30,7 @@ impl PackRow {
         format!("{}-{}", hex(&self.hash), hex(&self.upload))
     }
 
-    fn key(&self) -> PackName {
+    pub fn key(&self) -> PackName {
         (self.hash, self.upload)
     }
 }
@@ -87,6 +88,21 @@ pub fn encode(claim: &[u8; 16], domain: &[u8; 16], packs: &[Indexed]) -> Vec<u8>
     let mut run = (out.len() as u32).to_le_bytes().to_vec();
     run.extend_from_slice(&packed);
     run
+}
+
+/// The run that a pack's own contents stand for.
+pub fn of_pack(ring: &Keyring, data: &[u8], upload: [u8; 16]) -> Result<Vec<u8>> {
+    let (key, contents) = open_contents(ring, data)?;
+    let pack = PackRow {
+        hash: *blake3::hash(data).as_bytes(),
+        upload,
+        salt: *key.header.salt(),
+        commitment: *key.header.commitment(),
+        length: data.len() as u32,
+    };
+    let (claim, domain) = (contents.claim, contents.domain);
+    let indexed = Indexed { pack, blocks: contents.blocks, chunks: contents.chunks };
+    expand(&encode(&claim, &domain, &[indexed]))
 }
 
 fn malformed() -> Error {

@@ -7,6 +7,10 @@ export declare class Index {
   add(keyring: Keyring, name: string, bytes: Buffer, cache?: string | undefined | null): void
   /** Adds one run from the cache; false when there is no whole file of it. */
   addCached(cache: string): boolean
+  /** Adds a whole pack by its own contents: what an unreadable run said can be had from there. */
+  addPack(keyring: Keyring, name: string, bytes: Buffer): void
+  /** Names of packs that exist and that no run speaks of. */
+  unlisted(): Array<string>
   get chunks(): number
   /** Names of packs that runs speak of but the listing did not have with that length. */
   missing(): Array<string>
