@@ -1,4 +1,4 @@
-/** FORMAT.md says what the code does: its tables are parsed and compared with the code's constants. */
+/** FORMAT.md says what the code does: its tables against the code's constants. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

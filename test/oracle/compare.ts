@@ -1,9 +1,9 @@
 /**
- * What differs between a snapshot as the oracle reads it and a folder on disk: kinds, modes, owners,
- * times, attributes, link targets, devices, hard links and bytes.
+ * What differs between a snapshot as the oracle reads it and a folder on disk: kinds, modes,
+ * owners, times, attributes, link targets, devices, hard links and bytes.
  *
- * The folder is looked at by Python through handles, since Node ends at PATH_MAX. Bytes are compared by
- * a SHA-256 over every 4 KiB that is not zeros with its offset, so that holes cost nothing.
+ * The folder is looked at by Python through handles, since Node ends at PATH_MAX. Bytes are
+ * compared by a SHA-256 over every 4 KiB that is not zeros with its offset: holes cost nothing.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";

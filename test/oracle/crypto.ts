@@ -1,4 +1,4 @@
-/** Hashes and seals of FORMAT.md: BLAKE3 by @noble/hashes, AES-256-GCM by Node with the tag's length said. */
+/** Hashes and seals: BLAKE3 by @noble/hashes, AES-256-GCM by Node with the tag's length said. */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { blake3 } from "@noble/hashes/blake3.js";
 

@@ -1,4 +1,4 @@
-/** The canonical subset of MessagePack, written apart from the product's: values to bytes and back. */
+/** The canonical subset of MessagePack, written apart from the product's. */
 import { limit } from "./document.ts";
 
 export type Value = null | bigint | string | Buffer | Value[];

@@ -1,10 +1,11 @@
 /**
- * An independent reader, written from FORMAT.md alone: pure TypeScript, no import from `src` or `native`.
+ * An independent reader, written from FORMAT.md alone: pure TypeScript, no import from `src` or
+ * `native`.
  *
  * It opens a folder repository with a secret and walks any snapshot. Packs' own contents say where
- * chunks lie; index runs are decoded too and compared with them. Seals are always checked. Hashing in
- * pure JavaScript does about 10 MB a second, so content hashes and ids are recomputed only for the
- * first `budget` bytes of an `Oracle`; `unhashed` says how many bytes went without.
+ * chunks lie; index runs are decoded too and compared with them. Seals are always checked. Hashing
+ * in pure JavaScript does about 10 MB a second, so content hashes and ids are recomputed only for
+ * the first `budget` bytes of an `Oracle`; `unhashed` says how many bytes went without.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -46,7 +46,7 @@ async function golden() {
 
 type Golden = Awaited<ReturnType<typeof golden>>;
 
-/** Whether opening or checking says that something is wrong; and no file ever restores to other bytes. */
+/** Whether opening or checking says that something is wrong. No file restores to other bytes. */
 async function seen(g: Golden, repo: string): Promise<boolean> {
   const events: string[] = [];
   const runtime = { ...g.runtime, emit: (e: { event: string }) => events.push(e.event) };

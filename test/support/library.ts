@@ -1,8 +1,8 @@
 /**
  * A repository to test with: a key file's secret, a folder, and the public library.
  *
- * Where the repository is a folder, the independent reader opens it after every backup, and compares
- * every restore that had no trouble with what it reads itself.
+ * Where the repository is a folder, the independent reader opens it after every backup, and
+ * compares every restore that had no trouble with what it reads itself.
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";

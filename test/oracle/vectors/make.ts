@@ -1,6 +1,6 @@
 /**
  * All golden vectors, made from fixed keys by an encoder that shares nothing with the product. The
- * committed files must be what this makes; `MAKE_VECTORS=1` with the vectors' test writes them anew.
+ * committed files must be what this makes; with `MAKE_VECTORS=1` the vectors' test writes them.
  */
 import { argon2id } from "@noble/hashes/argon2.js";
 import { blake3 } from "@noble/hashes/blake3.js";

@@ -1,4 +1,4 @@
-/** An encoder of FORMAT.md with every step open to tampering; written for vectors, used nowhere else. */
+/** An encoder of FORMAT.md with every step open to tampering; used for vectors alone. */
 import { aesSeal, derive, hash, padme, u32, xof64 } from "../crypto.ts";
 import { TYPES } from "../document.ts";
 import { pack as encode, type Value } from "../encoding.ts";

@@ -49,7 +49,7 @@ pub fn ring(records: &[Value]) -> Keyring {
     ring
 }
 
-/// Opens bytes in a case's place as far as the core does: contents of some records are TypeScript's.
+/// Opens bytes in a case's place as far as the core does: TypeScript reads the rest.
 pub fn open(ring: &Keyring, case: &Value, data: &[u8]) -> Result<()> {
     match text(case, "type") {
         "slot" => {
