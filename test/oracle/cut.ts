@@ -18,27 +18,34 @@ function aes(key: Buffer, data: Buffer): Test {
   return (p, bits) => (out.readUInt32LE((p - 16) * 16) & ((1 << bits) - 1)) === 0;
 }
 
-/** The Gear sum before every p, rolled: a word leaves when it is shifted out of 64 bits. */
-function gear(key: Buffer, data: Buffer): Test {
-  const words = xof2048("holdall v1 gear", key);
-  const high = new Uint32Array(data.length + 1);
+/** The Gear sum of each chunk begins at its minimum and takes in the byte after p. */
+function gearCut(words: Buffer, data: Buffer, start: number, end: number): number {
   let sum = 0n;
-  for (let p = 0; p < data.length; p++) {
-    high[p] = Number(sum >> 32n);
+  // Positions are tested in pairs.
+  for (let p = start + MINIMUM; p < end - ((end - start) & 1); p++) {
     sum = BigInt.asUintN(64, (sum << 1n) + words.readBigUInt64LE(data.readUInt8(p) * 8));
+    const bits = p - start < AVERAGE ? 18n : 14n;
+    if (((sum >> (63n - bits)) & ((1n << bits) - 1n)) === 0n) return p;
   }
-  return (p, bits) => (high[p] ?? 0) >>> (32 - bits) === 0;
+  return end;
+}
+
+function aesCut(test: Test, start: number, end: number): number {
+  let p = start + MINIMUM;
+  while (p < end && !test(p, p - start < AVERAGE ? 18 : 14)) p++;
+  return Math.min(p, end);
 }
 
 export function cuts(cutter: number, key: Buffer, data: Buffer): number[] {
-  const test = cutter === 1 ? aes(key, data) : gear(key, data);
+  const test = aes(key, data);
+  const words = xof2048("holdall v1 gear", key);
   const out: number[] = [];
   for (let start = 0; start < data.length; ) {
     const end = Math.min(data.length, start + MAXIMUM);
-    let p = start + MINIMUM;
-    while (p < end && !test(p, p - start < AVERAGE ? 18 : 14)) p++;
-    out.push(Math.min(p, end) - start);
-    start = Math.min(p, end);
+    const cut = cutter === 1 ? aesCut(test, start, end) : gearCut(words, data, start, end);
+    const p = end - start <= MINIMUM ? end : cut;
+    out.push(p - start);
+    start = p;
   }
   return out;
 }

@@ -1,6 +1,6 @@
 //! Where a stream is cut: after a byte whose last 16 bytes, encrypted with AES-128 under the
-//! domain's secret cut key, have their low bits zero. FastCDC's normalisation; Gear over a keyed
-//! table where the processor has no AES.
+//! domain's secret cut key, have their low bits zero. FastCDC's normalisation; `fastcdc` itself over a
+//! keyed Gear table where the processor has no AES.
 //!
 //! Every kernel gives the cuts of the scalar one (tested), so the choice of kernel is never stored.
 
@@ -12,8 +12,9 @@ pub const MINIMUM: usize = AVERAGE / 4;
 pub const MAXIMUM: usize = AVERAGE * 4;
 const STRICT: u64 = (1 << 18) - 1;
 const LOOSE: u64 = (1 << 14) - 1;
-/// Bytes that a Gear hash of 64 bits speaks of.
-const GEAR_WINDOW: usize = 64;
+/// Bits of a Gear sum that must be zero: as many as above, below its highest one.
+const GEAR_STRICT: u64 = STRICT << 45;
+const GEAR_LOOSE: u64 = LOOSE << 49;
 pub const AES: u8 = 1;
 pub const GEAR: u8 = 2;
 /// Bytes of one chunk of a paged file.
@@ -21,7 +22,8 @@ pub const PAGE: usize = 4096;
 
 pub struct Cutter {
     kind: u8,
-    gear: Box<[u64; 256]>,
+    /// The Gear table, and the same shifted by one, as `fastcdc` wants them.
+    gear: Box<[[u64; 256]; 2]>,
     aes: Aes128,
     #[cfg(target_arch = "x86_64")]
     wide: Option<vaes::Kernel>,
@@ -64,31 +66,33 @@ impl Cutter {
         if data.len() <= MINIMUM {
             return data.len();
         }
+        if self.kind == GEAR {
+            return self.gear(data);
+        }
         let end = data.len().min(MAXIMUM);
         let middle = end.min(AVERAGE);
-        if self.kind == GEAR {
-            return self.gear(data, middle, end);
-        }
         let cut = self
             .find(data, MINIMUM, middle, STRICT)
             .or_else(|| self.find(data, middle, end, LOOSE));
         cut.unwrap_or(end)
     }
 
-    /// The same search with the sum of 64 table words, each shifted by its distance, as the hash.
-    fn gear(&self, data: &[u8], middle: usize, end: usize) -> usize {
-        let step = |hash: u64, byte: &u8| (hash << 1).wrapping_add(self.gear[usize::from(*byte)]);
-        let mut hash = data[MINIMUM - GEAR_WINDOW..MINIMUM].iter().fold(0, step);
-        for (from, to, mask) in [(MINIMUM, middle, STRICT), (middle, end, LOOSE)] {
-            let high = mask << mask.leading_zeros();
-            for (i, byte) in data[from..to].iter().enumerate() {
-                if hash & high == 0 {
-                    return from + i;
-                }
-                hash = step(hash, byte);
-            }
-        }
-        end
+    fn gear(&self, data: &[u8]) -> usize {
+        let [strict, loose] = [GEAR_STRICT, GEAR_LOOSE];
+        let [table, shifted] = &*self.gear;
+        let (_, cut) = fastcdc::v2020::cut_gear(
+            data,
+            MINIMUM,
+            AVERAGE,
+            MAXIMUM,
+            strict,
+            loose,
+            strict << 1,
+            loose << 1,
+            table,
+            shifted,
+        );
+        cut
     }
 
     /// The first cut position in `from..to` (a cut at p ends a chunk of p bytes).
@@ -112,12 +116,13 @@ impl Cutter {
 }
 
 /// 256 words from the cut key: a table that is secret as a whole, not a public one with a mask.
-fn gear_table(key: &[u8; 32]) -> Box<[u64; 256]> {
+fn gear_table(key: &[u8; 32]) -> Box<[[u64; 256]; 2]> {
     let mut words = [0u8; 2048];
     let mut hasher = blake3::Hasher::new_derive_key("holdall v1 gear");
     hasher.update(key).finalize_xof().fill(&mut words);
     let word = |i: usize| u64::from_le_bytes(words[i * 8..][..8].try_into().expect("8 bytes"));
-    Box::new(std::array::from_fn(word))
+    let table: [u64; 256] = std::array::from_fn(word);
+    Box::new([table, table.map(|w| w << 1)])
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -45,6 +45,29 @@ impl Large {
         }
     }
 
+    /// The file ended early: its data is only so long, whatever it was when it was opened. Extents
+    /// that have no data any more go, and the file ends where the last one does.
+    fn shorten(&self, length: u64) {
+        let mut entry = self.entry.lock().expect("no panic");
+        let Some(extents) = &self.extents else {
+            entry.size = length;
+            return;
+        };
+        let (mut left, mut bytes) = (length, Vec::new());
+        entry.size = 0;
+        for (at, run) in extents {
+            let kept = left.min(*run);
+            left -= kept;
+            if kept > 0 {
+                entry.size = at + kept;
+                bytes.extend_from_slice(&at.to_le_bytes());
+                bytes.extend_from_slice(&kept.to_le_bytes());
+            }
+        }
+        entry.ext.retain(|e| e.0 != EXT_EXTENTS);
+        entry.ext.insert(0, (EXT_EXTENTS, true, bytes));
+    }
+
     /// Reads the stream of the file's data at `offset`: its extents one after the other.
     fn read(&self, out: &mut [u8], offset: u64) -> Result<usize> {
         let Some(extents) = &self.extents else {
@@ -189,7 +212,7 @@ pub fn part(
     large.parts.lock().expect("no panic").push((number, ids?));
     job.progress.bytes.fetch_add(taken as u64, Ordering::Relaxed);
     if got < size {
-        large.entry.lock().expect("no panic").size = offset + got as u64;
+        large.shorten(offset + got as u64);
     }
     if large.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
         return close(job, worker, &large, outcome.is_err());
