@@ -24,6 +24,7 @@ export { type Runtime, systemRuntime } from "./base/runtime.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
+export { LEAST_MEMORY } from "./repo/budget.ts";
 export { type CacheFolder, cacheFolders, clearCaches } from "./repo/cache.ts";
 export {
   type OpenOptions,

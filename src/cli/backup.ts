@@ -7,6 +7,7 @@ import {
   Failure,
   type HoldallEvent,
   hex,
+  LEAST_MEMORY,
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
@@ -28,8 +29,6 @@ interface BackupFlags extends Flags {
   level?: string;
   memory?: string;
 }
-
-const SLOT_MIB = 16;
 
 function options(
   flags: BackupFlags,
@@ -61,7 +60,9 @@ function options(
     force: flags.force ?? false,
     ...(name === undefined ? {} : { stream: { name, command } }),
     level: integer(flags.level ?? "3", "--level", -7, 19),
-    slots: Math.floor(integer(flags.memory ?? "64", "--memory", 48, 65536) / SLOT_MIB),
+    ...(flags.memory === undefined
+      ? {}
+      : { memory: integer(flags.memory, "--memory", LEAST_MEMORY, 65536) }),
     workers,
     tool: `holdall ${VERSION}`,
   };

@@ -11,6 +11,7 @@ import { encodeClaim, encodeEnd } from "../format/claim.ts";
 import { NO_FLAGS } from "../format/flags.ts";
 import { RULES, type Rule } from "../format/section.ts";
 import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
+import { budget } from "../repo/budget.ts";
 import { headsOf, type Readable, type Repository } from "../repo/repository.ts";
 import type { JobSpec } from "../seam/native.ts";
 
@@ -31,8 +32,8 @@ export interface BackupOptions {
   readonly workers: number;
   /** zstd level. */
   readonly level?: number;
-  /** Buffers of 16 MiB. */
-  readonly slots?: number;
+  /** MiB that the core keeps to, `LEAST_MEMORY` at least; fewer workers run when it is small. */
+  readonly memory?: number;
   readonly tool: string;
 }
 
@@ -155,14 +156,13 @@ function jobSpec(
   return {
     verb: options.stream ? "stream" : "backup",
     claim,
-    workers: options.workers,
     paths: options.paths,
     exclude: options.exclude ?? [],
     excludeCaches: options.excludeCaches ?? false,
     oneFileSystem: options.oneFileSystem ?? false,
     dry: options.dryRun ?? false,
     level: options.level ?? 3,
-    slots: options.slots ?? 4,
+    ...budget(options.workers, options.memory),
     seconds: Math.floor(now / 1000),
     ...(options.ignoreFile === undefined ? {} : { ignoreFile: Buffer.from(options.ignoreFile) }),
     ...(options.stream

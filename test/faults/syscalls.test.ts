@@ -68,7 +68,7 @@ async function open(own: string, secret = OLD): Promise<Repository> {
 
 function save(repository: Repository, path: string, tag: string) {
   const paths = [Buffer.from(path)];
-  const plan = { paths, host: "test", tags: [tag], workers: 1, slots: 3, tool: "test" };
+  const plan = { paths, host: "test", tags: [tag], workers: 1, memory: 72, tool: "test" };
   return backup(runtime, repository, plan);
 }
 

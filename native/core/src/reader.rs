@@ -65,7 +65,7 @@ pub struct Reader {
 }
 
 /// Plaintext bytes of opened blocks kept for the next chunk.
-const CACHE: usize = 32 << 20;
+const CACHE: usize = 8 << 20;
 
 impl Reader {
     pub fn new(ring: Arc<Keyring>, table: Arc<Table>, fetch: Arc<dyn Fetch>) -> Result<Reader> {
