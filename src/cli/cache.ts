@@ -11,7 +11,7 @@ export async function run(flags: Flags, [action = "list"]: string[]): Promise<nu
   const caches = await act(folder);
   const rows = caches.map((c) => [c.name, `${c.files} files`, size(c.bytes)]);
   const found = rows.length === 0 ? "no caches" : table(rows);
-  const text = `${found}\n${action === "clear" ? "removed from" : "in"} ${shown(folder)}`;
+  const text = `${found}\n${action === "clear" ? "cleared:" : "in"} ${shown(folder)}`;
   new Output(flags.json === true, flags.quiet === true).say(
     { event: "cache", folder, cleared: action === "clear", caches },
     text,

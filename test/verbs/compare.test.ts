@@ -1,4 +1,4 @@
-/** The comparison that all other tests trust sees every kind of difference: each is planted once. */
+/** The comparison that other tests trust sees every kind of difference: each is planted once. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** `dump` piped to GNU tar gives the tree that was saved, as far as tar can hold one; `cat` its bytes. */
+/** `dump` piped to GNU tar gives the tree that was saved, as far as tar can; `cat` its bytes. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -32,8 +32,8 @@ impl Branch {
         self.pending.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// One entry is done. After the last, the folder is handed to `describe` with what it is to become,
-    /// and then its parent is told: a loop, because trees can be deeper than a stack.
+    /// One entry is done. After the last, the folder is handed to `describe` with what it is to
+    /// become, and then its parent is told: a loop, because trees can be deeper than a stack.
     pub fn release(self: &Arc<Branch>, describe: &dyn Fn(&Branch, &Entry)) {
         let mut at = self;
         while at.pending.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -1,5 +1,5 @@
 //! The restore job: its planner makes folders and says which chunk goes where, its workers write
-//! (`writing.rs`); links and devices come last, and each folder's metadata when all below it is done.
+//! (`writing.rs`); links and devices come last, and each folder's metadata when all below is done.
 //! Everything is reached through handles beneath the target; no link is ever followed.
 //!
 //! A killed restore is finished by the next run: what already matches is kept, the rest rewritten.
