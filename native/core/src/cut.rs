@@ -1,6 +1,6 @@
 //! Where a stream is cut: after a byte whose last 16 bytes, encrypted with AES-128 under the
-//! domain's secret cut key, have their low bits zero. FastCDC's normalisation; `fastcdc` itself over
-//! a keyed Gear table where the processor has no AES.
+//! domain's secret cut key, have their low bits zero. FastCDC's normalisation; where the processor
+//! has no AES, `fastcdc` itself over a keyed Gear table.
 //!
 //! Every kernel gives the cuts of the scalar one (tested), so the choice of kernel is never stored.
 
