@@ -1,9 +1,9 @@
 //! One job's line to JavaScript: events out, replies in.
 
 use holdall_core::error::Error as CoreError;
+use holdall_core::fetch::Fetch;
 use holdall_core::object::Type;
-use holdall_core::reader::Fetch;
-use holdall_core::sink::{Outgoing, Sink, Store};
+use holdall_core::sink::{Buffer as Bytes, Outgoing, Sink, Store};
 use napi::bindgen_prelude::{Buffer, BufferSlice, Result, ToNapiValue, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{sys, Env, Status};
@@ -75,7 +75,7 @@ type Answer = std::result::Result<Vec<u8>, CoreError>;
 
 pub struct Bridge {
     events: Callback,
-    held: Mutex<HashMap<u64, Vec<u8>>>,
+    held: Mutex<HashMap<u64, Bytes>>,
     answers: Mutex<(u64, HashMap<u64, Option<Answer>>)>,
     answered: Condvar,
     pub cancelled: AtomicBool,
@@ -100,7 +100,7 @@ impl Bridge {
 
     /// The store's answer to a put: the buffer goes back to the sink.
     pub fn reply(&self, request: u64, error: Option<String>) {
-        let buffer = self.held.lock().expect("no panic").remove(&request).unwrap_or_default();
+        let buffer = self.held.lock().expect("no panic").remove(&request);
         if let Some(sink) = self.sink.get() {
             sink.reply(request, buffer, error.map_or(Ok(()), |m| Err(CoreError::Store(m))));
         }

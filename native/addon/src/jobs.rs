@@ -5,13 +5,14 @@ use crate::keys::Keyring;
 use crate::spec::{own, JobSpec, Own};
 use crate::table::Index;
 use holdall_core::error::{Error as CoreError, Result as CoreResult};
+use holdall_core::fetch::{Fetch, FolderFetch};
 use holdall_core::index::Table;
 use holdall_core::ingest::{self, Job as Ingest, Outcome};
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::list::{self, Rows};
 use holdall_core::object::hex;
 use holdall_core::page::{Content, Entry, DIR, EXT_PARTIAL};
-use holdall_core::reader::{Fetch, FolderFetch, Reader};
+use holdall_core::reader::Reader;
 use holdall_core::restore::{self, What};
 use holdall_core::sink::Sink;
 use holdall_core::writing::Writing;
@@ -128,7 +129,7 @@ impl Run {
 
     fn fetch(&self) -> Arc<dyn Fetch> {
         match &self.spec.folder {
-            Some(root) => Arc::new(FolderFetch { root: root.clone() }),
+            Some(root) => Arc::new(FolderFetch::new(root.clone())),
             None => Arc::new(Gets(self.bridge.clone())),
         }
     }

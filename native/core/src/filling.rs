@@ -8,12 +8,13 @@ use crate::pack::{
     stored_size, Block, Contents, Id, PackKey, BLOCK_ROW, CHUNK_ROW, CONTENTS_COUNTER,
     CONTENTS_FIXED, FILL, LOCATOR, LOCATOR_COUNTER, TAIL,
 };
+use crate::slot::Slot;
 use std::cell::UnsafeCell;
 use std::sync::{Arc, Mutex};
 
 pub struct Filling {
     /// `FILL` bytes. Every byte belongs to one reservation, or to whoever closes the pack.
-    buffer: UnsafeCell<Vec<u8>>,
+    buffer: UnsafeCell<Slot>,
     inner: Mutex<Inner>,
     pub key: PackKey,
     pub salt: [u8; 32],
@@ -47,7 +48,7 @@ pub struct Part<'a> {
 
 impl Filling {
     pub fn new(
-        mut buffer: Vec<u8>,
+        mut buffer: Slot,
         epoch: &Epoch,
         lineage: &[u8; 16],
         class: u8,
@@ -87,7 +88,7 @@ impl Filling {
 
     /// Seals contents and locator once every reservation is filled; the buffer, the stored length
     /// and what is in it.
-    pub fn close(mut self: Arc<Filling>) -> (Vec<u8>, usize, Filled) {
+    pub fn close(mut self: Arc<Filling>) -> (Slot, usize, Filled) {
         let own = loop {
             match Arc::try_unwrap(self) {
                 Ok(own) => break own,

@@ -3,6 +3,7 @@
 use crate::crypto::same;
 use crate::error::{Error, Result};
 use crate::expand::Expander;
+use crate::fetch::Fetch;
 use crate::index::{Place, Table};
 use crate::keyring::{Domain, Keyring};
 use crate::leaves::Leaves;
@@ -15,35 +16,6 @@ use std::sync::{Arc, Mutex};
 pub const DATA: u8 = 0;
 pub const PAGE: u8 = 1;
 pub const LIST: u8 = 2;
-
-/// Gives ranges of packs. A local folder answers by path; other stores through TypeScript.
-pub trait Fetch: Send + Sync {
-    /// Fills all of `out`.
-    fn fetch(&self, pack: &str, offset: u64, out: &mut [u8]) -> Result<()>;
-}
-
-/// Reads packs of a folder store: `root/packs/xx/name`.
-pub struct FolderFetch {
-    pub root: Vec<u8>,
-}
-
-impl Fetch for FolderFetch {
-    fn fetch(&self, pack: &str, offset: u64, out: &mut [u8]) -> Result<()> {
-        use std::os::unix::{ffi::OsStrExt, fs::FileExt};
-        let root = std::path::Path::new(std::ffi::OsStr::from_bytes(&self.root));
-        let path = root.join("packs").join(&pack[..2]).join(pack);
-        let file = std::fs::File::open(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::Missing(format!("pack {pack} is missing")),
-            _ => Error::Store(format!("pack {pack}: {e}")),
-        })?;
-        file.read_exact_at(out, offset).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
-                Error::Damaged(format!("pack {pack} is cut short"))
-            }
-            _ => Error::Store(format!("pack {pack}: {e}")),
-        })
-    }
-}
 
 /// What one thread needs to open blocks: the sealed bytes, and what they expand to.
 #[derive(Default)]

@@ -7,8 +7,9 @@ use crate::filling::{Filling, Part, Place};
 use crate::index::{encode, Indexed, PackRow};
 use crate::keyring::Keyring;
 use crate::object::{object_name, Type};
-use crate::pack::FILL;
+use crate::slot::Slot;
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -17,12 +18,29 @@ use std::time::{Duration, Instant};
 const INDEX_PACKS: usize = 16;
 const INDEX_AFTER: Duration = Duration::from_secs(30);
 
+/// The bytes of an object: those of a pack come from a slot and go back to it.
+pub enum Buffer {
+    Pack(Slot),
+    Record(Vec<u8>),
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Buffer::Pack(slot) => slot,
+            Buffer::Record(bytes) => bytes,
+        }
+    }
+}
+
 /// A sealed object on its way to the store. Its bytes come back with the reply.
 pub struct Outgoing {
     pub request: u64,
     pub kind: Type,
     pub name: String,
-    pub buffer: Vec<u8>,
+    pub buffer: Buffer,
     pub length: usize,
 }
 
@@ -40,7 +58,7 @@ pub trait Store: Send + Sync {
 
 #[derive(Default)]
 struct Flow {
-    free: Vec<Vec<u8>>,
+    free: Vec<Slot>,
     made: usize,
     waiting: HashMap<u64, Option<Indexed>>,
     durable: Vec<Indexed>,
@@ -78,7 +96,7 @@ impl Sink {
         }
     }
 
-    fn slot(&self) -> Result<Vec<u8>> {
+    fn slot(&self) -> Result<Slot> {
         let mut flow = self.flow.lock().expect("no panic");
         loop {
             self.healthy(&flow)?;
@@ -87,7 +105,7 @@ impl Sink {
             }
             if flow.made < self.slots {
                 flow.made += 1;
-                return Ok(vec![0; FILL]);
+                return Slot::new();
             }
             flow = self.moved.wait_timeout(flow, Duration::from_millis(200)).expect("no panic").0;
         }
@@ -149,14 +167,14 @@ impl Sink {
         let name = row.name();
         let (blocks, chunks) = (filled.contents.blocks, filled.contents.chunks);
         let indexed = Indexed { pack: row, blocks, chunks };
-        self.put(Type::Pack, name, buffer, length, Some(indexed))
+        self.put(Type::Pack, name, Buffer::Pack(buffer), length, Some(indexed))
     }
 
     fn put(
         &self,
         kind: Type,
         name: String,
-        buffer: Vec<u8>,
+        buffer: Buffer,
         length: usize,
         indexed: Option<Indexed>,
     ) -> Result<()> {
@@ -172,15 +190,15 @@ impl Sink {
     }
 
     /// The store's answer to one object: durable, or not.
-    pub fn reply(&self, request: u64, buffer: Vec<u8>, result: Result<()>) {
+    pub fn reply(&self, request: u64, buffer: Option<Buffer>, result: Result<()>) {
         let mut flow = self.flow.lock().expect("no panic");
         let Some(indexed) = flow.waiting.remove(&request) else { return };
         match result {
             Ok(()) => flow.durable.extend(indexed),
             Err(e) => flow.failure = Some(flow.failure.take().unwrap_or(e)),
         }
-        if buffer.len() == FILL {
-            flow.free.push(buffer);
+        if let Some(Buffer::Pack(slot)) = buffer {
+            flow.free.push(slot);
         }
         self.moved.notify_all();
     }
@@ -200,7 +218,7 @@ impl Sink {
         let upload = crate::crypto::random::<16>();
         let sealed = self.ring.seal(Type::Index, &upload, &run)?;
         let (name, length) = (object_name(&sealed, &upload), sealed.len());
-        self.put(Type::Index, name, sealed, length, None)
+        self.put(Type::Index, name, Buffer::Record(sealed), length, None)
     }
 
     /// Sends what is open, waits until everything is durable, and indexes it.
