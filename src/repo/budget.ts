@@ -12,7 +12,6 @@ const WORKER = 12;
 const SHARED = 12;
 /** A pack of data and one of metadata are filled while a third is sent. */
 const LEAST_SLOTS = 3;
-const DEFAULT_SLOTS = 4;
 
 /** The smallest budget: one worker. */
 export const LEAST_MEMORY = LEAST_SLOTS * SLOT + WORKER + SHARED;
@@ -22,9 +21,9 @@ export interface Budget {
   readonly slots: number;
 }
 
-/** What fits into `memory` MiB; without it, all workers and one slot to spare. */
+/** What fits into `memory` MiB; without it, all workers and a slot for each. */
 export function budget(workers: number, memory?: number): Budget {
-  if (memory === undefined) return { workers, slots: DEFAULT_SLOTS };
+  if (memory === undefined) return { workers, slots: Math.max(LEAST_SLOTS, workers + 1) };
   if (memory < LEAST_MEMORY) {
     throw new Failure("usage", `${memory} MiB are too little: ${LEAST_MEMORY} are needed`);
   }
