@@ -217,7 +217,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   key: KEY,
   cache: {
     operands: "[action]",
-    about: "show or clear what is kept between runs: index runs, and the heads that were seen",
+    about: "show or clear what is kept between runs",
     actions: { list: "caches and their sizes (default)", clear: "remove them all" },
     examples: ["holdall cache", "holdall cache clear"],
   },
