@@ -105,8 +105,10 @@ async function scrub(
   await mapBounded(packs, 2, async ({ name: path }) => {
     const pack = bareName(path) ?? "";
     try {
-      const bytes = await repository.store.get(path);
-      await repository.run(index, { verb: "scrub", pack, bytes, workers: 1 });
+      // The core reads packs of a local folder itself.
+      const local = repository.store.folder !== null;
+      const bytes = local ? {} : { bytes: await repository.store.get(path) };
+      await repository.run(index, { verb: "scrub", pack, ...bytes, workers: 1 });
     } catch (error) {
       broken.push(pack);
       problems.push({ object: path, message: toFailure(error).message });

@@ -120,11 +120,22 @@ impl Run {
         match self.spec.verb.as_str() {
             "backup" | "stream" | "compare" => self.ingest(),
             "restore" => self.restore(),
-            "scrub" => verify::pack(&self.ring, &self.spec.pack, &self.spec.bytes)
-                .map(|n| format!("{{\"chunks\":{n}}}")),
+            "scrub" => self.scrub(),
             "check" => self.check(),
             _ => self.read(),
         }
+    }
+
+    /// A pack of a local folder is read here, of any other store it came with the spec.
+    fn scrub(&self) -> CoreResult<String> {
+        let (pack, given) = (&self.spec.pack, &self.spec.bytes);
+        let chunks = match &self.spec.folder {
+            Some(root) => {
+                verify::pack(&self.ring, pack, &FolderFetch::new(root.clone()).whole(pack)?)
+            }
+            None => verify::pack(&self.ring, pack, given),
+        };
+        chunks.map(|n| format!("{{\"chunks\":{n}}}"))
     }
 
     fn fetch(&self) -> Arc<dyn Fetch> {

@@ -152,9 +152,11 @@ pub fn check(
     broken: &mut dyn FnMut(Vec<u8>, String),
 ) -> (u64, u64) {
     let (mut files, mut chunks) = (0, 0);
-    let mut stack = vec![(Vec::new(), *page)];
-    while let Some((path, page)) = stack.pop() {
+    let mut stack = vec![(Vec::new(), *page, 0)];
+    while let Some((path, page, below)) = stack.pop() {
+        // The same folder in another snapshot, or elsewhere in this one.
         if !seen.insert(page) {
+            files += below;
             continue;
         }
         let entries = match reader.entries(&page) {
@@ -170,8 +172,8 @@ pub fn check(
         for entry in entries {
             let full = join(&path, &entry.name);
             files += u64::from(entry.kind == FILE);
-            if let Content::Dir(id, _) = entry.content {
-                stack.push((full, id));
+            if let Content::Dir(id, summary) = entry.content {
+                stack.push((full, id, summary.files));
                 continue;
             }
             if let Content::Refused(why) = &entry.content {
