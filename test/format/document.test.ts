@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { TODAY } from "../../src/format/flags.ts";
 import { END, TYPE_OFFSET } from "../../src/format/header.ts";
+import { RETIRED } from "../../src/format/retired.ts";
 import { CLASSES, CONSISTENCY, RULES } from "../../src/format/section.ts";
 import { FOLDERS } from "../../src/repo/layout.ts";
 import { native } from "../../src/seam/native.ts";
@@ -87,6 +88,12 @@ describe("FORMAT.md's words", () => {
     expect(rows.map(([, id, critical]) => [Number(id), Number(critical)])).toEqual(
       constants.extensions,
     );
+    const config = table("extension of", "id").rows.find(([of]) => of === "config") ?? [];
+    expect([config[1], config[2], config[3]?.split(":")[0]]).toEqual([
+      String(RETIRED),
+      "0",
+      "retired slots",
+    ]);
   });
 
   it("numbers classes, rules and consistency as the code does", () => {
