@@ -245,9 +245,8 @@ fn close(job: &Job, worker: &mut Worker, large: &Large) -> Result<()> {
         let path = large.segment.folder.dir.path(&entry.name);
         job.trouble(path, "changed while it was read; saved as it was seen".into());
     }
-    if entry.link.is_some() && same {
-        let key = (large.stat.filesystem, large.stat.inode);
-        job.links.lock().expect("no panic").insert(key, entry.clone());
+    if entry.link.is_some() {
+        entry = job.linked(&large.stat, entry);
     }
     large.segment.put(large.index, Saved { entry, hint, below: None });
     job.done(worker, large.segment.clone())
