@@ -72,7 +72,7 @@ export async function check(
   const lost = unindexed.filter(({ claim }) => claims.has(claim)).length;
   if (lost > 0) {
     const message = `no run speaks of ${lost} packs of snapshots; the next backup indexes them`;
-    problems.push({ object: "index/", message });
+    problems.push({ object: "index", message });
   }
   const missing = index.missing();
   for (const name of missing)

@@ -35,7 +35,7 @@ it("every run deleted: restore works, check says so, the next backup heals it", 
   expect((await bring(snapshot, source, out)).troubles).toBe(0);
   expect(differences(source, out)).toEqual([]);
   const said = (await check(runtime, await open(), { read: 1 })).problems;
-  expect(said).toEqual([{ object: "index/", message: expect.stringMatching(/no run .* packs/) }]);
+  expect(said).toEqual([{ object: "index", message: expect.stringMatching(/no run .* packs/) }]);
   const packs = objects(join(repo, "packs")).length;
   const next = await save([source], { force: true });
   expect(next.newBytes).toBeLessThan(1000);
