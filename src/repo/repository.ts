@@ -13,7 +13,14 @@ import type { Config } from "../format/config.ts";
 import { allow, type Operation } from "../format/flags.ts";
 import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { type JobWatch, runJob } from "../seam/job.ts";
-import { type Index, type JobSpec, type Keyring, native, type Sealed } from "../seam/native.ts";
+import {
+  type Contents,
+  type Index,
+  type JobSpec,
+  type Keyring,
+  native,
+  type Sealed,
+} from "../seam/native.ts";
 import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
 import { bareName, type Kind, objectPath } from "./layout.ts";
@@ -22,10 +29,32 @@ import type { Secret } from "./secret.ts";
 import { type Unlocked, unlock } from "./unlock.ts";
 
 const FETCHES = 8;
+/** Locator and header at a pack's end, in bytes. */
+const PACK_TAIL = 112;
+/** Most packs that one run made of contents speaks of. */
+const RUN_PACKS = 256;
 
 export interface OpenOptions {
   /** A folder for local caches; without it nothing is kept between runs. */
   readonly cache?: string;
+}
+
+export interface IndexOptions {
+  /** Every run is read from the store, whatever the cache has. */
+  readonly stored?: boolean;
+  /**
+   * For who writes: packs that no run speaks of count only when one of these snapshots was made
+   * under their claim. Of others that are listed nobody knows yet whether they are durable.
+   */
+  readonly all?: Readable;
+}
+
+export interface Indexed {
+  readonly index: Index;
+  readonly packs: Listed[];
+  readonly damaged: { name: string; reason: string }[];
+  /** Packs that count though no run speaks of them. */
+  readonly unindexed: readonly Contents[];
 }
 
 export interface Readable {
@@ -136,14 +165,9 @@ export class Repository implements AsyncDisposable {
 
   /**
    * Where every chunk is. Packs are listed after the runs were, so a run never names a pack that
-   * the listing should have had but was made too early to have. `stored`: every run is read from
-   * the store, whatever the cache has.
+   * the listing should have had but was made too early to have.
    */
-  async index(stored = false): Promise<{
-    index: Index;
-    packs: Listed[];
-    damaged: { name: string; reason: string }[];
-  }> {
+  async index({ stored = false, all }: IndexOptions = {}): Promise<Indexed> {
     this.enter("index");
     const runs = await this.list("index");
     const packs = await this.list("pack");
@@ -164,17 +188,46 @@ export class Repository implements AsyncDisposable {
     });
     const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
     await this.cache?.dropOthers(listed, this.runtime.clock.now());
-    // What an unreadable run said, the packs that no other run speaks of say themselves.
-    if (damaged.length > 0) await mapBounded(index.unlisted(), 1, (p) => this.addPack(index, p));
-    return { index, packs, damaged };
+    const unindexed = await this.adopt(index, packs, all);
+    return { index, packs, damaged, unindexed };
   }
 
-  private async addPack(index: Index, pack: string): Promise<void> {
+  /** What a lost or unreadable run said, the packs that no run speaks of say themselves. */
+  private async adopt(index: Index, packs: Listed[], all?: Readable): Promise<Contents[]> {
+    const names = new Set(index.unlisted().map((name) => objectPath("pack", name)));
+    if (names.size === 0) return [];
+    const unlisted = packs.filter(({ name }) => names.has(name));
+    const found = await mapBounded(unlisted, FETCHES, (pack) => this.contents(pack));
+    const whole = found.filter((c) => c !== null);
+    const proven = new Set(all?.snapshots.map((s) => hex(s.claim)));
+    const good = whole.filter(({ claim }) => all === undefined || proven.has(claim));
+    for (const contents of good) index.addContents(contents);
+    return good;
+  }
+
+  /** The contents of one pack, of which no more is read; null when they are damaged. */
+  private async contents({ name: path, length }: Listed): Promise<Contents | null> {
+    const { signal } = this.runtime;
+    const read = (offset: number, end: number) =>
+      this.store.get(path, { offset, length: end - offset }, signal);
     try {
-      index.addPack(this.keyring, pack, await this.get(objectPath("pack", pack)));
+      const at = length - PACK_TAIL;
+      if (at < 0) return null;
+      const tail = await read(at, length);
+      const sealed = await read(native.Contents.start(this.keyring, length, tail), at);
+      return native.Contents.open(this.keyring, bareName(path) ?? "", length, tail, sealed);
     } catch (error) {
-      // Damaged, too: whatever lies in it is missed by whoever needs it.
+      // Whatever lies in it is missed by whoever needs it.
       ofObject(error);
+      return null;
+    }
+  }
+
+  /** Puts index runs that speak of these packs, so that nobody has to read their contents again. */
+  async putRuns(packs: readonly Contents[], claim: Buffer): Promise<void> {
+    for (let at = 0; at < packs.length; at += RUN_PACKS) {
+      const part = packs.slice(at, at + RUN_PACKS);
+      await this.putSealed("index", native.sealRun(this.keyring, claim, part), claim);
     }
   }
 

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { Failure } from "../base/failure.ts";
 
 export type {
+  Contents,
   Index,
   Job,
   JobEvent,

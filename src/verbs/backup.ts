@@ -82,7 +82,8 @@ export async function backup(
       message: `snapshot record ${bad.name} cannot be read: ${bad.reason}`,
     });
   }
-  const { index } = await repository.index();
+  const { index, unindexed } = await repository.index({ all: known });
+  if (!options.dryRun) await repository.putRuns(unindexed, claim);
   const parent = options.force || options.stream ? null : findParent(known, options);
   const troubles: [Buffer, string][] = [];
   let counters: number[] = [];

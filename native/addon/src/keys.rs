@@ -20,7 +20,7 @@ pub struct Sealed {
     pub bytes: Buffer,
 }
 
-fn sealed(upload: &[u8; 16], bytes: Vec<u8>) -> Sealed {
+pub fn sealed(upload: &[u8; 16], bytes: Vec<u8>) -> Sealed {
     Sealed { name: object_name(&bytes, upload), bytes: bytes.into() }
 }
 

@@ -1,10 +1,11 @@
 //! The index as an object of JavaScript: where every chunk is, filled from runs, shared with jobs.
 
 use crate::bridge::throw;
-use crate::keys::{upload, Keyring};
-use holdall_core::index::{expand, of_pack, PackName, PackRow, Present, Table};
+use crate::keys::{fixed, sealed, upload, Keyring, Sealed};
+use holdall_core::index::{encode, expand, Indexed, PackName, PackRow, Present, Table};
 use holdall_core::map::{keep, Bytes, Map};
 use holdall_core::object::{hex, Type};
+use holdall_core::pack::{contents_at, locate};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::collections::HashSet;
@@ -64,13 +65,11 @@ impl Index {
         }
     }
 
-    /// Adds a whole pack by its own contents: what an unreadable run said can be had from there.
+    /// Adds a pack by its own contents: what a lost or unreadable run said.
     #[napi(catch_unwind)]
-    pub fn add_pack(&self, keyring: &Keyring, name: String, bytes: Buffer) -> Result<()> {
-        let ring = keyring.ring.lock().expect("no panic");
-        let run = of_pack(&ring, &bytes, upload(&name)?).map_err(throw)?;
-        drop(ring);
-        self.take(Bytes::Owned(run))
+    pub fn add_contents(&self, contents: &Contents) -> Result<()> {
+        let run = encode(&contents.claim, &contents.domain, std::slice::from_ref(&contents.own));
+        self.take(Bytes::Owned(expand(&run).map_err(throw)?))
     }
 
     /// Names of packs that exist and that no run speaks of.
@@ -109,4 +108,64 @@ impl Index {
     pub fn missing(&self) -> Vec<String> {
         self.table.lock().expect("no panic").missing().map(PackRow::name).collect()
     }
+}
+
+/// The opened contents of one pack.
+#[napi]
+pub struct Contents {
+    claim: [u8; 16],
+    domain: [u8; 16],
+    own: Indexed,
+}
+
+#[napi]
+impl Contents {
+    /// Where the contents of a pack of this length begin, from its last 112 bytes; they end there.
+    #[napi(catch_unwind)]
+    pub fn start(keyring: &Keyring, length: u32, tail: Buffer) -> Result<u32> {
+        let ring = keyring.ring.lock().expect("no panic");
+        let (_, start) = locate(&ring, length as usize, &tail).map_err(throw)?;
+        Ok(start as u32)
+    }
+
+    /// Opens them: `sealed` is what lies from the start to the last 112 bytes.
+    #[napi(factory, catch_unwind)]
+    pub fn open(
+        keyring: &Keyring,
+        name: String,
+        length: u32,
+        tail: Buffer,
+        sealed: Buffer,
+    ) -> Result<Contents> {
+        let pack = pack_name(&name)
+            .ok_or_else(|| Error::from_reason(format!("damaged: {name} is not a pack's name")))?;
+        let ring = keyring.ring.lock().expect("no panic");
+        let (key, start) = locate(&ring, length as usize, &tail).map_err(throw)?;
+        let mut bytes = sealed.to_vec();
+        let found = contents_at(&key, length as usize, start, &mut bytes).map_err(throw)?;
+        let (claim, domain) = (found.claim, found.domain);
+        Ok(Contents { claim, domain, own: Indexed::new(pack, &key, length, found) })
+    }
+
+    /// The claim that the pack was made under, in hexadecimal.
+    #[napi(getter)]
+    pub fn claim(&self) -> String {
+        hex(&self.claim)
+    }
+}
+
+/// Seals one index run that speaks of these packs of one domain, under a claim of now.
+#[napi(catch_unwind)]
+pub fn seal_run(
+    keyring: &Keyring,
+    claim: Buffer,
+    packs: Vec<ClassInstance<Contents>>,
+) -> Result<Sealed> {
+    let id = holdall_core::crypto::random();
+    let domain = packs.first().map_or([0; 16], |p| p.domain);
+    let own: Vec<Indexed> = packs.iter().map(|p| p.own.clone()).collect();
+    let run = encode(&fixed(&claim)?, &domain, &own);
+    let ring = keyring.ring.lock().expect("no panic");
+    let bytes = ring.seal(Type::Index, &id, &run).map_err(throw)?;
+    Ok(sealed(&id, bytes))
 }

@@ -12,7 +12,7 @@ use crate::scan::{base, describe, reason};
 use crate::worker::Worker;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Bytes read at once.
@@ -30,6 +30,8 @@ pub struct Large {
     paged: bool,
     parts: Mutex<Vec<(usize, Vec<u8>)>>,
     pending: AtomicUsize,
+    /// A part could not be read: the file is not saved.
+    failed: AtomicBool,
 }
 
 impl Large {
@@ -146,7 +148,9 @@ fn open(job: &Job, segment: &Arc<Segment>, dir: &OwnedFd, wanted: Wanted) -> Opt
         }
     };
     let mut entry = base(job, &wanted.name, &stat, FILE);
-    entry.link = wanted.link;
+    // A file that was replaced since the scan saw it is no name of the old inode, nor has its hint.
+    let replaced = (stat.filesystem, stat.inode) != (wanted.stat.filesystem, wanted.stat.inode);
+    entry.link = wanted.link.filter(|_| !replaced);
     describe(job, &segment.folder.dir, &mut entry, fd.as_raw_fd());
     let extents = posix::extents(fd.as_raw_fd(), stat.size);
     if let Some(list) = &extents {
@@ -160,12 +164,13 @@ fn open(job: &Job, segment: &Arc<Segment>, dir: &OwnedFd, wanted: Wanted) -> Opt
         fd,
         stat,
         entry: Mutex::new(entry),
-        hint: wanted.hint,
+        hint: if replaced { Hint::default() } else { wanted.hint },
         extents,
         length,
         paged: false,
         parts: Mutex::default(),
         pending: AtomicUsize::new(1),
+        failed: AtomicBool::new(false),
     };
     if length >= 64 << 10 {
         let mut head = [0; 64];
@@ -193,10 +198,10 @@ pub fn part(
     let got = match &outcome {
         Ok(n) => *n,
         Err(e) => {
-            job.trouble(
-                large.segment.folder.dir.path(&large.entry.lock().expect("no panic").name),
-                reason(e),
-            );
+            large.failed.store(true, Ordering::Release);
+            let entry = large.entry.lock().expect("no panic");
+            let path = large.segment.folder.dir.path(&entry.name);
+            job.trouble(path, format!("not saved: {}", reason(e)));
             0
         }
     };
@@ -215,12 +220,16 @@ pub fn part(
         large.shorten(offset + got as u64);
     }
     if large.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-        return close(job, worker, &large, outcome.is_err());
+        return close(job, worker, &large);
     }
     Ok(())
 }
 
-fn close(job: &Job, worker: &mut Worker, large: &Large, failed: bool) -> Result<()> {
+/// After the last part: the file is saved as it was seen, unless it could not be read.
+fn close(job: &Job, worker: &mut Worker, large: &Large) -> Result<()> {
+    if large.failed.load(Ordering::Acquire) {
+        return job.done(worker, large.segment.clone());
+    }
     let mut parts = std::mem::take(&mut *large.parts.lock().expect("no panic"));
     parts.sort_unstable_by_key(|p| p.0);
     let ids = parts.into_iter().flat_map(|p| p.1).collect();
@@ -231,21 +240,14 @@ fn close(job: &Job, worker: &mut Worker, large: &Large, failed: bool) -> Result<
         n.size == large.stat.size && n.mtime == large.stat.mtime && n.ctime == large.stat.ctime
     });
     let mut hint = large.hint;
-    if !same || failed {
+    if !same {
         hint.inode = 0;
-        if !failed {
-            job.trouble(
-                large.segment.folder.dir.path(&entry.name),
-                "changed while it was read; saved as it was seen".into(),
-            );
-        }
+        let path = large.segment.folder.dir.path(&entry.name);
+        job.trouble(path, "changed while it was read; saved as it was seen".into());
     }
-    if entry.link.is_some() && same {
-        let key = (large.stat.filesystem, large.stat.inode);
-        job.links.lock().expect("no panic").insert(key, entry.clone());
+    if entry.link.is_some() {
+        entry = job.linked(&large.stat, entry);
     }
-    if !failed {
-        large.segment.put(large.index, Saved { entry, hint, below: None });
-    }
+    large.segment.put(large.index, Saved { entry, hint, below: None });
     job.done(worker, large.segment.clone())
 }

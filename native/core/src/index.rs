@@ -4,10 +4,9 @@
 //! themselves, mapped from the private cache where there is one, in memory where there is none.
 
 use crate::error::{Error, Result};
-use crate::keyring::Keyring;
 use crate::map::Bytes;
 use crate::object::hex;
-use crate::pack::{get_block, open_contents, put_block, Block, Id, BLOCK_ROW};
+use crate::pack::{get_block, put_block, Block, Contents, Id, PackKey, BLOCK_ROW};
 use std::collections::HashMap;
 
 pub const RUN_FIXED: usize = 44;
@@ -42,6 +41,7 @@ pub type PackName = (Id, [u8; 16]);
 pub type Present = HashMap<PackName, u64>;
 
 /// A pack with everything that says where its chunks lie.
+#[derive(Clone)]
 pub struct Indexed {
     pub pack: PackRow,
     pub blocks: Vec<Block>,
@@ -90,19 +90,13 @@ pub fn encode(claim: &[u8; 16], domain: &[u8; 16], packs: &[Indexed]) -> Vec<u8>
     run
 }
 
-/// The run that a pack's own contents stand for.
-pub fn of_pack(ring: &Keyring, data: &[u8], upload: [u8; 16]) -> Result<Vec<u8>> {
-    let (key, contents) = open_contents(ring, data)?;
-    let pack = PackRow {
-        hash: *blake3::hash(data).as_bytes(),
-        upload,
-        salt: *key.header.salt(),
-        commitment: *key.header.commitment(),
-        length: data.len() as u32,
-    };
-    let (claim, domain) = (contents.claim, contents.domain);
-    let indexed = Indexed { pack, blocks: contents.blocks, chunks: contents.chunks };
-    expand(&encode(&claim, &domain, &[indexed]))
+impl Indexed {
+    /// What a pack's own contents say of it.
+    pub fn new((hash, upload): PackName, key: &PackKey, length: u32, contents: Contents) -> Self {
+        let (salt, commitment) = (*key.header.salt(), *key.header.commitment());
+        let pack = PackRow { hash, upload, salt, commitment, length };
+        Indexed { pack, blocks: contents.blocks, chunks: contents.chunks }
+    }
 }
 
 fn malformed() -> Error {

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::folder::{self, Choice, Folder, Segment, Step};
 use crate::index::Table;
 use crate::pack::Id;
+use crate::page::Entry;
 use crate::pages::Roots;
 use crate::posix::Stat;
 use crate::reader::Reader;
@@ -69,7 +70,7 @@ pub struct Job {
     pub progress: Progress,
     pub troubles: Mutex<Vec<Trouble>>,
     pub racy_from: (i64, u32),
-    pub links: Mutex<HashMap<Inode, crate::page::Entry>>,
+    pub links: Mutex<HashMap<Inode, Entry>>,
     owners: Mutex<[BTreeSet<u32>; 2]>,
     /// The owner seen last: most entries need not ask for the lock.
     owner: AtomicU64,
@@ -201,6 +202,14 @@ impl Job {
 
     pub fn trouble(&self, path: Vec<u8>, message: String) {
         self.troubles.lock().expect("no panic").push(Trouble { path, message });
+    }
+
+    /// Names of one inode are one entry, the one that was seen first: whatever changes between two
+    /// of them, a restore makes one file of both.
+    pub fn linked(&self, stat: &Stat, entry: Entry) -> Entry {
+        let mut links = self.links.lock().expect("no panic");
+        let first = links.entry((stat.filesystem, stat.inode)).or_insert_with(|| entry.clone());
+        Entry { name: entry.name, ..first.clone() }
     }
 
     /// Notes an owner whose name the snapshot will tell.

@@ -195,29 +195,35 @@ pub fn get_block(d: &[u8]) -> Result<Block> {
     Ok(b)
 }
 
-/// Opens the contents of a whole pack in memory.
-pub fn open_contents(ring: &Keyring, data: &[u8]) -> Result<(PackKey, Contents)> {
-    if data.len() < HEADER + TAIL || data.len() > LIMIT || stored_size(data.len()) != data.len() {
-        return Err(Error::Damaged(format!("pack of impossible length {}", data.len())));
+/// Opens the locator in the last `TAIL` bytes of a pack of this length; says where the contents
+/// begin that end before it.
+pub fn locate(ring: &Keyring, length: usize, tail: &[u8]) -> Result<(PackKey, usize)> {
+    let possible = (HEADER + TAIL..=LIMIT).contains(&length) && stored_size(length) == length;
+    if !possible || tail.len() != TAIL {
+        return Err(Error::Damaged(format!("pack of impossible length {length}")));
     }
-    let header = Header::parse(data, Type::Pack)?;
-    if data[data.len() - HEADER..] != header.bytes {
-        return Err(Error::Damaged("pack ends with another header than it begins with".into()));
-    }
-    let key = PackKey::find(ring, &header)?;
-    let at = data.len() - TAIL;
-    let mut locator = data[at..at + LOCATOR].to_vec();
+    let key = PackKey::find(ring, &Header::parse(&tail[LOCATOR..], Type::Pack)?)?;
+    let mut locator = tail[..LOCATOR].to_vec();
     let plain = key.open(LOCATOR_COUNTER, 0, &mut locator)?;
     let word = |i: usize| u32::from_le_bytes(plain[i..i + 4].try_into().expect("4 bytes")) as usize;
-    let (start, length) = (word(0), word(4));
-    if start < HEADER || start + length != at || plain[8..16] != [0; 8] {
+    let (start, sealed) = (word(0), word(4));
+    if start < HEADER || start + sealed != length - TAIL || plain[8..16] != [0; 8] {
         return Err(Error::Damaged("pack locator points outside".into()));
     }
-    let mut sealed = data[start..at].to_vec();
-    let contents = Contents::decode(key.open(CONTENTS_COUNTER, start, &mut sealed)?)?;
+    Ok((key, start))
+}
+
+/// Opens the sealed contents that lie at `start` of a pack of this length.
+pub fn contents_at(
+    key: &PackKey,
+    length: usize,
+    start: usize,
+    sealed: &mut [u8],
+) -> Result<Contents> {
+    let contents = Contents::decode(key.open(CONTENTS_COUNTER, start, sealed)?)?;
     let rows = contents.blocks.len() * BLOCK_ROW + contents.chunks.len() * CHUNK_ROW;
     let size = stored_size(start + CONTENTS_FIXED + rows + TAG + TAIL);
-    if size != data.len() || contents.domain != key.domain {
+    if size != length || contents.domain != key.domain {
         return Err(Error::Damaged("pack of another size or domain than its contents say".into()));
     }
     // Blocks lie one after the other from the header to the contents: no byte is outside a seal.
@@ -231,5 +237,16 @@ pub fn open_contents(ring: &Keyring, data: &[u8]) -> Result<(PackKey, Contents)>
     if next != start {
         return Err(Error::Damaged("pack has a gap before its contents".into()));
     }
+    Ok(contents)
+}
+
+/// Opens the contents of a whole pack in memory.
+pub fn open_contents(ring: &Keyring, data: &[u8]) -> Result<(PackKey, Contents)> {
+    let at = data.len().saturating_sub(TAIL);
+    let (key, start) = locate(ring, data.len(), &data[at..])?;
+    if data[..HEADER] != key.header.bytes {
+        return Err(Error::Damaged("pack ends with another header than it begins with".into()));
+    }
+    let contents = contents_at(&key, data.len(), start, &mut data[start..at].to_vec())?;
     Ok((key, contents))
 }

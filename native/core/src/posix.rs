@@ -132,7 +132,7 @@ pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
     if first < 0 || first as u64 >= size {
         return None;
     }
-    let mut out = Vec::new();
+    let mut out: Vec<(u64, u64)> = Vec::new();
     let mut at = 0i64;
     loop {
         // SAFETY: a plain system call on a handle.
@@ -145,7 +145,13 @@ pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
         if end < 0 {
             return None;
         }
-        out.push((start as u64, (end as u64).min(size) - start as u64));
+        // The file may change meanwhile: data that is gone again, or that filled a hole behind us.
+        let length = (end as u64).min(size) - start as u64;
+        match out.last_mut() {
+            Some((before, run)) if *before + *run == start as u64 => *run += length,
+            _ if length > 0 => out.push((start as u64, length)),
+            _ => {}
+        }
         at = end;
     }
 }

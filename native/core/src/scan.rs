@@ -202,13 +202,17 @@ impl Scan<'_> {
             if unchanged(&entry, &before, &stat) && entry.link == link && held(job, &entry)? {
                 job.progress.reused.fetch_add(stat.size, Ordering::Relaxed);
                 job.owned(&stat);
-                put(entry);
+                put(if link.is_some() { job.linked(&stat, entry) } else { entry });
                 return Ok(None);
             }
         }
         let key = (stat.filesystem, stat.inode);
         let first = link.and_then(|_| job.links.lock().expect("no panic").get(&key).cloned());
         if let Some(first) = first {
+            if first.mtime != stat.mtime {
+                let path = self.task.folder.dir.path(&name);
+                job.trouble(path, "changed while it was read; saved as it was seen".into());
+            }
             put(Entry { name, ..first });
             return Ok(None);
         }
@@ -218,10 +222,7 @@ impl Scan<'_> {
         match special(job, &name, &cname, self.handle.as_raw_fd(), &stat) {
             Ok(mut own) => {
                 own.link = link;
-                if link.is_some() {
-                    job.links.lock().expect("no panic").insert(key, own.clone());
-                }
-                put(own);
+                put(if link.is_some() { job.linked(&stat, own) } else { own });
             }
             Err(e) => {
                 let path = self.task.folder.dir.path(&name);

@@ -1,14 +1,31 @@
 //! Standard input or a command's output, saved as the only file of a snapshot.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::PART;
 use crate::ingest::{Job, Outcome};
 use crate::page::{Entry, Hint, FILE};
 use crate::pages::{Pages, Saved};
 use crate::worker::Worker;
 use std::collections::HashMap;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
+
+/// Milliseconds after which a silent stream is left to see whether the job is to end.
+const SILENCE: i32 = 100;
+
+/// Whether a read would not wait: it has bytes, or its end.
+fn ready(job: &Job, input: RawFd) -> Result<bool> {
+    if job.chunks.sink.cancelled.load(Ordering::Relaxed) {
+        return Err(Error::Cancelled);
+    }
+    let mut poll = libc::pollfd { fd: input, events: libc::POLLIN, revents: 0 };
+    // SAFETY: the kernel reads and fills one structure.
+    let n = unsafe { libc::poll(&mut poll, 1, SILENCE) };
+    if n < 0 && crate::posix::errno() == libc::EINTR {
+        return Ok(false);
+    }
+    Ok(crate::posix::check(i64::from(n), "poll", b"")? > 0)
+}
 
 /// Saves one stream as the only file of a snapshot.
 pub fn save(job: &Job, name: &[u8], input: impl AsRawFd, mtime: (i64, u32)) -> Result<Outcome> {
@@ -16,6 +33,9 @@ pub fn save(job: &Job, name: &[u8], input: impl AsRawFd, mtime: (i64, u32)) -> R
     let mut buffer = vec![0u8; PART];
     let (mut held, mut ids, mut size) = (0, Vec::new(), 0u64);
     loop {
+        if !ready(job, input.as_raw_fd())? {
+            continue;
+        }
         let (p, n) = (buffer[held..].as_mut_ptr().cast(), buffer.len() - held);
         // SAFETY: the kernel writes at most the room that is left.
         let n = unsafe { libc::read(input.as_raw_fd(), p, n) };

@@ -1,5 +1,15 @@
 // Generated from native/addon; a test compares the two and says how to renew this.
 
+/** The opened contents of one pack. */
+export declare class Contents {
+  /** Where the contents of a pack of this length begin, from its last 112 bytes; they end there. */
+  static start(keyring: Keyring, length: number, tail: Buffer): number
+  /** Opens them: `sealed` is what lies from the start to the last 112 bytes. */
+  static open(keyring: Keyring, name: string, length: number, tail: Buffer, sealed: Buffer): Contents
+  /** The claim that the pack was made under, in hexadecimal. */
+  get claim(): string
+}
+
 export declare class Index {
   /** `names` and `lengths` list the packs that exist: what lies elsewhere is not believed. */
   constructor(names: Array<string>, lengths: Array<number>)
@@ -7,8 +17,8 @@ export declare class Index {
   add(keyring: Keyring, name: string, bytes: Buffer, cache?: string | undefined | null): void
   /** Adds one run from the cache; false when there is no whole file of it. */
   addCached(cache: string): boolean
-  /** Adds a whole pack by its own contents: what an unreadable run said can be had from there. */
-  addPack(keyring: Keyring, name: string, bytes: Buffer): void
+  /** Adds a pack by its own contents: what a lost or unreadable run said. */
+  addContents(contents: Contents): void
   /** Names of packs that exist and that no run speaks of. */
   unlisted(): Array<string>
   get chunks(): number
@@ -122,6 +132,9 @@ export declare function formatConstants(): string
 
 /** Reads a key slot without any secret. */
 export declare function readSlot(bytes: Buffer): SlotFacts
+
+/** Seals one index run that speaks of these packs of one domain, under a claim of now. */
+export declare function sealRun(keyring: Keyring, claim: Buffer, packs: Array<Contents>): Sealed
 
 /** Starts a job. `callback` gets events; the last is `done`. */
 export declare function start(keyring: Keyring, index: Index, spec: JobSpec, callback: (event: JobEvent) => void): Job

@@ -10,7 +10,7 @@ export interface PageCase {
   readonly leftOut?: string[];
 }
 
-type Change = Partial<{
+export type Change = Partial<{
   name: string | Buffer;
   kind: bigint;
   mode: bigint;
@@ -22,7 +22,7 @@ type Change = Partial<{
   extensions: Value[];
 }>;
 
-function entry(c: Change = {}): Value[] {
+export function entry(c: Change = {}): Value[] {
   const name = Buffer.from(c.name ?? "file");
   const owner: Value[] = [c.mode ?? 0o644n, 1000n, 3_000_000_000n];
   const time: Value[] = [-5_000_000_000n, c.nanoseconds ?? 7n];
@@ -30,7 +30,7 @@ function entry(c: Change = {}): Value[] {
   return [name, c.kind ?? 0n, ...owner, ...time, ...held, c.xattrs ?? [], c.extensions ?? []];
 }
 
-const leaf = (...entries: Value[][]): Value => [1n, entries, []];
+export const leaf = (...entries: Value[][]): Value => [1n, entries, []];
 const text = (t: string) => Buffer.from(t);
 const extension = (id: number, critical: number): Value => [
   BigInt(id),

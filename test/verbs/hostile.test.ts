@@ -1,0 +1,202 @@
+/**
+ * Manifests that an enemy with the key has sealed anew: whatever their names and kinds say, a
+ * restore touches nothing outside its target, and says what is wrong.
+ */
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, it } from "vitest";
+import { openRepository, openStore, restore, systemRuntime, toFailure } from "../../src/index.ts";
+import { keyed } from "../oracle/crypto.ts";
+import { pack as encode, type Value } from "../oracle/encoding.ts";
+import { type Change, entry, leaf } from "../oracle/vectors/pages.ts";
+import { fill, ID_KEYS, KEYS, objectName, type Part, sealPack } from "../oracle/vectors/seal.ts";
+import { fixture } from "../support/library.ts";
+import { temporary } from "../support/tree.ts";
+
+const RECORDS = join(import.meta.dirname, "../oracle/vectors/records.json");
+const KINDS: Record<string, string> = {
+  "good-slot": "slots",
+  "good-config": "config",
+  "good-domain": "keys",
+  "good-epoch": "keys",
+  "good-role/1": "keys",
+  "good-role/2": "keys",
+  "good-role/3": "keys",
+};
+
+function put(repo: string, path: string, bytes: Buffer): void {
+  mkdirSync(dirname(join(repo, path)), { recursive: true });
+  writeFileSync(join(repo, path), bytes);
+}
+
+/** An empty repository of the vectors' keys. */
+function empty(repo: string): void {
+  const records = JSON.parse(readFileSync(RECORDS, "utf8")) as Record<string, string>[];
+  for (const { name = "", object = "", hex = "" } of records) {
+    const folder = KINDS[name];
+    if (folder !== undefined) put(repo, `${folder}/${object}`, Buffer.from(hex, "hex"));
+  }
+}
+
+/** The manifest pages of one case: the first is the root. */
+class Pages {
+  readonly all: Buffer[] = [];
+
+  add(page: Value): Buffer {
+    const bytes = encode(page);
+    this.all.push(bytes);
+    return keyed(ID_KEYS[1] ?? fill(0), bytes);
+  }
+
+  leaf(...entries: Change[]): Buffer {
+    return this.add(leaf(...entries.map(entry)));
+  }
+
+  sealed(): Buffer {
+    const parts = this.all.map((payload): Part => {
+      const id = keyed(ID_KEYS[1] ?? fill(0), payload);
+      const chunks: Part["chunks"] = [[id, payload.length]];
+      return { kind: 1, codec: 0, plain: payload.length, payload, chunks };
+    });
+    return sealPack(parts, fill(0x77));
+  }
+}
+
+const SUMMARY: Value = [1n, 1n, 0n];
+const folder = (name: string | Buffer, page: Buffer): Change => ({
+  name,
+  kind: 1n,
+  mode: 0o755n,
+  content: [page, SUMMARY],
+});
+const symlink = (name: string, to: string): Change => ({
+  name,
+  kind: 2n,
+  size: BigInt(to.length),
+  content: Buffer.from(to),
+});
+
+type Make = (pages: Pages, outside: string) => Buffer;
+const named =
+  (name: string): Make =>
+  (p) =>
+    p.leaf({ name });
+
+const REFUSED: [string, Make][] = [
+  ["a name that is the folder above", named("..")],
+  ["a name that is the folder itself", named(".")],
+  ["a name of several folders", named("../escaped")],
+  ["a name from the root", (p, outside) => p.leaf({ name: join(outside, "escaped") })],
+  ["an empty name", named("")],
+  ["a name with an end inside", named("escaped\0name")],
+  ["a folder above", (p) => p.leaf(folder("..", p.leaf({ name: "escaped" })))],
+  [
+    "a symlink, then a folder of the same name",
+    (p, outside) => p.leaf(symlink("x", outside), folder("x", p.leaf({ name: "escaped" }))),
+  ],
+  [
+    "a symlink, then a folder of the same name in the next page",
+    (p, outside) => {
+      const below = p.leaf({ name: "escaped" });
+      const [one, two] = [p.leaf(symlink("x", outside)), p.leaf(folder("x", below))];
+      const child = (id: Buffer): Value => [Buffer.from("x"), id, SUMMARY];
+      const second: Value = [Buffer.from("y"), two, SUMMARY];
+      return p.add([2n, [child(one), second], []]);
+    },
+  ],
+  ["a folder whose page is none", (p) => p.leaf(folder("x", fill(0x55)))],
+  ["a folder whose page holds hints", (p) => p.leaf(folder("x", p.add([4n, fill(0, 0), []])))],
+];
+
+/** Whether the symlink in the target gives way to what is restored. */
+const LEGAL: [string, boolean, Make][] = [
+  [
+    "a symlink to the outside beside a file of its group",
+    false,
+    (p, outside) =>
+      p.leaf({ ...symlink("a", join(outside, "kept")), link: 7n }, { name: "b", link: 7n }),
+  ],
+  [
+    "a folder where the target has a symlink",
+    true,
+    (p) => p.leaf(folder("d", p.leaf({ name: "kept" }))),
+  ],
+  ["a file where the target has a symlink", true, (p) => p.leaf({ name: "d" })],
+];
+
+/** Names, kinds, modes, times and contents. */
+function picture(path: string): unknown[] {
+  return readdirSync(path, { recursive: true, encoding: "utf8" })
+    .sort()
+    .map((name) => {
+      const at = join(path, name);
+      const { mode, mtimeMs, ctimeMs, nlink } = lstatSync(at);
+      const text = lstatSync(at).isFile() ? readFileSync(at, "utf8") : "";
+      return [name, mode, mtimeMs, ctimeMs, nlink, text];
+    });
+}
+
+async function attempt(make: Make) {
+  const place = temporary();
+  const at = (name: string) => join(place.path, name);
+  const outside = at("outside");
+  mkdirSync(outside);
+  writeFileSync(join(outside, "kept"), "kept");
+  mkdirSync(at("target"));
+  symlinkSync(outside, at("target/d"));
+  // A true snapshot lends all but its root.
+  mkdirSync(at("true"));
+  const lender = await fixture(at("true"));
+  const { snapshot } = await lender.save([outside]);
+  empty(at("repo"));
+  const pages = new Pages();
+  const root = make(pages, outside);
+  const pack = pages.sealed();
+  const name = objectName(pack);
+  put(at("repo"), `packs/${name.slice(0, 2)}/${name}`, pack);
+  const messages: string[] = [];
+  const runtime = systemRuntime({
+    emit: (e) => {
+      if (e.event === "trouble") messages.push(e.message);
+    },
+  });
+  const secret = { kind: "keyfile", bytes: KEYS.secret } as const;
+  const repository = await openRepository(openStore(at("repo")), secret, runtime);
+  const [unit] = snapshot.section.units;
+  if (unit === undefined) throw new Error("a snapshot without a unit");
+  const forged = {
+    ...snapshot,
+    section: { ...snapshot.section, units: [{ ...unit, root, hints: null }] },
+  };
+  const before = picture(outside);
+  const beside = readdirSync(place.path).sort();
+  for (const all of [false, true]) {
+    const options = { path: Buffer.from("/"), target: at("target"), delete: all, workers: 1 };
+    await restore(runtime, repository, forged, options).catch((error: unknown) => {
+      messages.push(toFailure(error).message);
+      expect(toFailure(error).code).toBe("damaged");
+    });
+    expect(picture(outside)).toEqual(before);
+    expect(readdirSync(place.path).sort()).toEqual(beside);
+  }
+  return { place, at, messages };
+}
+
+it.each(REFUSED)("%s is refused and reaches nothing outside", async (_name, make) => {
+  const { place, messages } = await attempt(make);
+  using _ = place;
+  expect(messages.join("\n")).toMatch(/not a name|in order|follow|hints|no pack/);
+});
+
+it.each(LEGAL)("%s reaches nothing outside", async (_name, replaces, make) => {
+  const { place, at } = await attempt(make);
+  using _ = place;
+  expect(lstatSync(at("target/d")).isSymbolicLink()).toBe(!replaces);
+});
