@@ -1,0 +1,167 @@
+/**
+ * The sweep of one condemned list, by anyone, any number of times, at any later time.
+ *
+ * Invariants: no writer that might still rely on the list's packs is unsettled when snapshots are
+ * counted; what a counted snapshot needs is in a pack that is listed, indexed and in no condemned
+ * list before the pack that held it goes. Deletes run in reverse: snapshots, packs, then the list.
+ */
+import { type Action, type Answer, type Condemned, type Kept, ofType, setOf } from "./records.ts";
+import { type Rules, trusts } from "./rules.ts";
+
+export interface Sweep {
+  readonly step: number;
+  /** How far a step that acts once per object has come. */
+  readonly cursor: number;
+  readonly sweep: string;
+  readonly list: Condemned;
+  /** Claims put before this sweep began that have neither ended nor a fence. */
+  readonly open: readonly string[];
+  /** Of these: those whose snapshot the look found, and sweeps with an intent on each claim. */
+  readonly found: readonly string[];
+  readonly condemned: readonly string[];
+  readonly packs: readonly string[];
+  readonly seen: readonly Kept[];
+  readonly counted: readonly string[];
+  readonly outcome: "working" | "swept" | "swept by another" | "snapshots missing" | "lost";
+}
+
+export function startSweep(sweep: string, list: Condemned): Sweep {
+  const view = { open: [], found: [], condemned: [], packs: [], seen: [], counted: [] };
+  return { step: 0, cursor: 0, sweep, list, ...view, outcome: "working" };
+}
+
+/** The objects a step acts on, one after the other; undefined for a step that acts once. */
+function each(s: Sweep, rules: Rules): readonly string[] | undefined {
+  switch (rules.sweep[s.step]) {
+    case "intend":
+    case "settle":
+      return s.open;
+    case "look":
+      return s.open.length === 0 ? [] : undefined;
+    case "contents":
+    case "remove":
+      return s.list.packs;
+    case "unlink":
+      return s.list.tombstones;
+    default:
+      return undefined;
+  }
+}
+
+/** Leaves out steps that have nothing to act on. */
+function settle(s: Sweep, rules: Rules): Sweep {
+  let now = s;
+  for (let work = each(now, rules); work && now.cursor >= work.length; work = each(now, rules)) {
+    now = { ...now, step: now.step + 1, cursor: 0 };
+  }
+  return now;
+}
+
+const LISTS: Partial<Record<Rules["sweep"][number], Extract<Action, { do: "list" }>["kind"]>> = {
+  claims: "claim",
+  fences: "fence",
+  look: "snapshot",
+  condemned: "condemned",
+  pack: "pack",
+  snapshots: "snapshot",
+  finals: "fence",
+  tombstones: "tombstone",
+  index: "index",
+};
+
+export function nextOfSweep(s: Sweep, rules: Rules): Action {
+  if (s.outcome !== "working") return { do: "stop", outcome: s.outcome };
+  const step = rules.sweep[s.step];
+  if (step === undefined) return { do: "stop", outcome: "swept" };
+  const kind = LISTS[step];
+  if (kind !== undefined) return { do: "list", kind };
+  const item = each(s, rules)?.[s.cursor] ?? "";
+  const { sweep } = s;
+  switch (step) {
+    case "intend":
+      return { do: "put", record: { type: "intent", claim: item, sweep } };
+    case "settle":
+      if (!s.found.includes(item)) return { do: "put", record: { type: "fence", claim: item } };
+      return { do: "put", record: { type: "withdrawn", claim: item, sweep } };
+    case "contents":
+      return { do: "read", pack: item };
+    case "unlink":
+      return { do: "remove", kind: "snapshot", name: item };
+    case "remove":
+      return { do: "remove", kind: "pack", name: item };
+    case "release":
+      return { do: "remove", kind: "condemned", name: s.list.name };
+    default:
+      return { do: "work", work: "copy" };
+  }
+}
+
+export function sweepAfter(s: Sweep, answer: Answer, rules: Rules): Sweep {
+  if (answer.did === "put" && !answer.known) return s;
+  if (each(s, rules)?.[s.cursor] !== undefined) {
+    return settle({ ...s, cursor: s.cursor + 1 }, rules);
+  }
+  const on = { ...s, step: s.step + 1, cursor: 0 };
+  return settle(answer.did === "list" ? learn(on, rules.sweep[s.step], answer.found, rules) : on, rules);
+}
+
+function learn(
+  s: Sweep,
+  step: Rules["sweep"][number] | undefined,
+  found: Extract<Answer, { did: "list" }>["found"],
+  rules: Rules,
+): Sweep {
+  switch (step) {
+    case "claims": {
+      const ended = ofType(found, "end").map((e) => e.claim);
+      const open = ofType(found, "claim").map((c) => c.claim);
+      return { ...s, open: setOf(open.filter((c) => !ended.includes(c))) };
+    }
+    case "fences": {
+      const finals = ofType(found, "fence").map((f) => f.claim);
+      return { ...s, open: s.open.filter((c) => !finals.includes(c)) };
+    }
+    case "look": {
+      const claims = ofType(found, "snapshot").map((r) => r.claim);
+      return { ...s, found: s.open.filter((c) => claims.includes(c)) };
+    }
+    case "condemned": {
+      const lists = ofType(found, "condemned");
+      const done = !lists.some((k) => k.name === s.list.name);
+      const condemned = setOf(...lists.map((k) => k.packs));
+      return { ...s, condemned, open: [], found: [], ...(done && { outcome: "swept by another" }) };
+    }
+    case "pack":
+      return { ...s, packs: setOf(ofType(found, "pack").map((p) => p.name)) };
+    case "snapshots": {
+      const more = ofType(found, "snapshot").filter((r) => !s.seen.some((o) => o.name === r.name));
+      const seen = [...s.seen, ...more];
+      return { ...s, seen: seen.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+    }
+    case "finals":
+      return { ...s, seen: s.seen.filter((r) => !rules.ignored(r, found)) };
+    case "tombstones":
+      return judge(s, setOf(ofType(found, "tombstone").map((t) => t.snapshot)), rules);
+    case "index":
+      return { ...s, condemned: [], packs: [], counted: [] };
+    default:
+      return s;
+  }
+}
+
+/** Which snapshots count; stops when one that should be there is not. */
+function judge(s: Sweep, forgotten: readonly string[], rules: Rules): Sweep {
+  const names = s.seen.map((r) => r.name);
+  const absent = (name: string) => !names.includes(name) && !forgotten.includes(name);
+  if (rules.expected(s.list.marked, s.seen).some(absent)) {
+    return { ...s, seen: [], outcome: "snapshots missing" };
+  }
+  const honoured = rules.honoured(s.list.tombstones, forgotten);
+  const live = names.filter((name) => !honoured.includes(name));
+  return { ...s, seen: [], counted: setOf(rules.counted(live, s.list.marked)) };
+}
+
+/** Whether a copy in this pack is enough to let a condemned one go. */
+export function sweepTrusts(s: Sweep, pack: string, rules: Rules): boolean {
+  return trusts(rules, s, pack);
+}

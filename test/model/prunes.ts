@@ -1,0 +1,166 @@
+/** Condemning with any fancy at all, and sweeping with copies. */
+import {
+  type Condemn,
+  condemnAfter,
+  nextOfCondemn,
+  startCondemn,
+} from "../../src/repo/protocol/condemn.ts";
+import type { Listing, Stored } from "../../src/repo/protocol/records.ts";
+import type { Rules } from "../../src/repo/protocol/rules.ts";
+import {
+  nextOfSweep,
+  type Sweep,
+  startSweep,
+  sweepAfter,
+  sweepTrusts,
+} from "../../src/repo/protocol/sweep.ts";
+import {
+  type Actor,
+  both,
+  type Found,
+  type Local,
+  minus,
+  plain,
+  putBulk,
+  putting,
+  type Reply,
+  rowsFor,
+  rowsOf,
+  type Slips,
+  type Todo,
+  union,
+} from "./actor.ts";
+
+export interface CondemnLocal extends Local {
+  readonly c: Condemn;
+}
+
+/** Every choice of packs is tried: garbage, half-used packs, packs that are needed whole. */
+function choices(packs: readonly string[]): string[][] {
+  const all = [...Array(2 ** packs.length).keys()];
+  return all.map((bits) => packs.filter((_, i) => bits & (1 << i)));
+}
+
+export function condemnActor(name: string): Actor<CondemnLocal> {
+  return {
+    start: { c: startCondemn(name) },
+    todo({ c }) {
+      const action = nextOfCondemn(c);
+      if (action.do === "put") return putting(action.record);
+      return action.do === "work" ? { do: "stop", outcome: "" } : action;
+    },
+    answer({ c }, reply) {
+      const next = condemnAfter(c, plain(reply));
+      if (nextOfCondemn(next).do !== "work") return [{ c: next }];
+      return choices(next.packs).map((chosen) => ({
+        c: condemnAfter(next, { did: "work", chosen }),
+      }));
+    },
+    restart: () => [],
+    changes: ({ c }) => (nextOfCondemn(c).do === "stop" ? [] : ["condemned"]),
+  };
+}
+
+export interface SweepLocal extends Local {
+  /** Null until the list is there to be swept. */
+  readonly s: Sweep | null;
+  /** Chunks that are needed and have no other safe place; then those to be copied. */
+  readonly lacking: string;
+  readonly copies: string;
+  /** Only for slips: chunks in safe packs that are not indexed; rows of the list's packs. */
+  readonly kept: string;
+  readonly byIndex: readonly string[];
+  readonly stored: "nothing" | "pack";
+  readonly lost?: boolean;
+}
+
+export function sweepActor(
+  id: string,
+  list: string,
+  refs: (snapshot: string) => string,
+  rules: Rules,
+  slips: Slips,
+): Actor<SweepLocal> {
+  const start: SweepLocal = {
+    ...{ s: null, lacking: "", copies: "", kept: "", byIndex: [], stored: "nothing" },
+  };
+
+  function todo(l: SweepLocal): Todo {
+    if (l.s === null) return { do: "await", name: list };
+    if (l.lost) return { do: "stop", outcome: "lost" };
+    const action = nextOfSweep(l.s, rules);
+    if (action.do === "put") return putting(action.record);
+    if (action.do !== "work") return action;
+    if (l.stored === "nothing") return putBulk("pack", `${id}p`, l.copies);
+    return putBulk("index", `${id}r`, rowsFor(l.copies, `${id}p`));
+  }
+
+  /** The copy's two puts are skipped when nothing has to be copied. */
+  function onward(l: SweepLocal): SweepLocal {
+    if (l.s === null || nextOfSweep(l.s, rules).do !== "work" || l.copies !== "") return l;
+    return { ...l, lacking: "", s: sweepAfter(l.s, { did: "work", chosen: [] }, rules) };
+  }
+
+  function weigh(l: SweepLocal, s: Sweep, found: readonly Found[]): SweepLocal {
+    const rows = rowsOf(found).map((r) => r.split("@") as [string, string]);
+    const safe = rows.filter(([, p]) => sweepTrusts(s, p, rules)).map(([c]) => c);
+    const needed = union(...s.counted.map(refs));
+    const there = rows.filter(([, p]) => rules.exists(s, p)).map(([c]) => c);
+    const lost = !slips.goOnWhenLost && minus(needed, there.join("")) !== "";
+    const own = rows.filter(([, p]) => s.list.packs.includes(p)).map((r) => r.join("@"));
+    const lacking = minus(needed, safe.join("") + l.kept);
+    const byIndex = slips.contentsByIndex ? own : [];
+    return { ...l, lacking, kept: "", byIndex, ...(lost && { lost }) };
+  }
+
+  /** What one of the list's packs holds, and what of it must be copied first. */
+  function taken(l: SweepLocal, pack: string, content: string): SweepLocal {
+    const rows = l.byIndex.filter((r) => r.endsWith(`@${pack}`)).map((r) => r.slice(0, 1));
+    const holds = slips.contentsByIndex ? rows.join("") : content;
+    const need = both(holds, l.lacking);
+    if (!slips.pardon || need === "" || l.s === null) return { ...l, copies: union(l.copies, need) };
+    // The slip: the pack is spared, and leaves the list.
+    const packs = l.s.list.packs.filter((p) => p !== pack);
+    return { ...l, s: { ...l.s, list: { ...l.s.list, packs }, cursor: l.s.cursor - 1 } };
+  }
+
+  function answer(l: SweepLocal, reply: Reply): SweepLocal[] {
+    const done = todo(l);
+    if (reply.did === "await") {
+      return reply.record.type === "condemned" ? [{ ...l, s: startSweep(id, reply.record) }] : [];
+    }
+    if (l.s === null) return [];
+    let now = l;
+    if (done.do === "put" && done.kind === "pack") return [{ ...l, stored: "pack" }];
+    if (done.do === "put" && done.kind === "index") now = { ...l, copies: "", stored: "nothing" };
+    if (done.do === "list" && reply.did === "list") {
+      if (done.kind === "index") now = weigh(l, l.s, reply.found);
+      if (done.kind === "pack" && slips.unindexedKeepers) {
+        const safe = { packs: names(reply.found), condemned: l.s.condemned };
+        const kept = reply.found.filter((f) => "name" in f && rules.spared(safe, f.name));
+        now = { ...l, kept: union(...kept.map((f) => f.content ?? "")) };
+      }
+    }
+    if (done.do === "read" && reply.did === "read" && reply.content !== null) {
+      now = taken(l, done.pack, reply.content);
+    }
+    if (now.s === null) return [];
+    const s = now.lost ? now.s : sweepAfter(now.s, plain(reply), rules);
+    return [onward({ ...now, s })];
+  }
+  function changes(l: SweepLocal): readonly Listing[] {
+    if (l.s !== null && todo(l).do === "stop") return [];
+    const left = l.s === null ? rules.sweep : rules.sweep.slice(l.s.step);
+    const forgets = l.s === null || l.s.list.tombstones.length > 0;
+    return [
+      ...(left.includes("intend") || left.includes("settle") ? (["fence"] as const) : []),
+      ...(left.includes("copy") ? (["pack", "index"] as const) : []),
+      ...(left.includes("unlink") && forgets ? (["snapshot"] as const) : []),
+      ...(left.includes("remove") ? (["pack"] as const) : []),
+      ...(left.includes("release") ? (["condemned"] as const) : []),
+    ];
+  }
+  return { start, todo, answer, restart: () => [], changes };
+}
+
+const names = (found: readonly Stored[]) => found.flatMap((f) => ("name" in f ? [f.name] : []));

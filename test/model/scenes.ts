@@ -1,0 +1,116 @@
+/**
+ * What is explored: each scene is a small repository and the processes that meet in it.
+ *
+ * Every scene begins with snapshot s0, whose chunks lie in pack p0 under run r0.
+ */
+import type { Kept, Stored } from "../../src/repo/protocol/records.ts";
+import { RULES, type Rules } from "../../src/repo/protocol/rules.ts";
+import type { Actor, Slips } from "./actor.ts";
+import { putting, rowsFor } from "./actor.ts";
+import { compactActor, forgetActor, retainActor } from "./keepers.ts";
+import { condemnActor, sweepActor } from "./prunes.ts";
+import type { SetUp } from "./world.ts";
+import { snapshotOf, type WriterConfig, writerActor } from "./writers.ts";
+
+export interface Scene {
+  /** Chunks of s0. */
+  readonly base: string;
+  readonly writers: readonly WriterConfig[];
+  /** For each condemned list, how many sweeps of it there are. */
+  readonly prunes: readonly number[];
+  /** Forgets by name; `forgotten` snapshots have their tombstone at the start. */
+  readonly forgets?: readonly string[];
+  readonly forgotten?: readonly string[];
+  readonly retains?: number;
+  readonly compactions?: number;
+  readonly caches?: boolean;
+  readonly hidden?: SetUp["hidden"];
+  readonly room?: SetUp["room"];
+  /** A second snapshot at the start, s1, in its own pack p1, that names s0 as a head. */
+  readonly second?: string;
+  /** A condemned list at the start, of p0, that counted nothing (`k0`). */
+  readonly early?: boolean;
+}
+
+type Process = SetUp["processes"][number];
+
+function bulk(pack: string, run: string, chunks: string): SetUp["objects"] {
+  return [
+    { kind: "pack", name: pack, content: chunks, record: { type: "pack", name: pack } },
+    {
+      ...{ kind: "index", name: run, content: rowsFor(chunks, pack) },
+      record: { type: "run", name: run },
+    },
+  ];
+}
+
+function object(record: Stored): SetUp["objects"][number] {
+  const todo = putting(record);
+  if (todo.do !== "put") throw new Error("a record is put");
+  return todo;
+}
+
+export function setUp(scene: Scene, rules: Rules = RULES, slips: Slips = {}): SetUp {
+  const snapshots = new Map<string, Kept & { refs: string }>();
+  const first: Kept = { type: "snapshot", name: "s0", claim: "c0", heads: [] };
+  snapshots.set("s0", { ...first, refs: scene.base });
+  const second: Kept = { type: "snapshot", name: "s1", claim: "c1", heads: ["s0"] };
+  if (scene.second) snapshots.set("s1", { ...second, refs: scene.second });
+  for (const w of scene.writers) {
+    for (let n = 0; n < w.attempts; n++) {
+      const kept = snapshotOf(w, n);
+      snapshots.set(kept.name, { ...kept, refs: w.wants });
+    }
+  }
+  const refs = (name: string) => snapshots.get(name)?.refs ?? "";
+  const early: Stored = { type: "condemned", name: "k0", packs: ["p0"], marked: [], tombstones: [] };
+  const objects = [
+    object(first),
+    ...bulk("p0", "r0", scene.base),
+    ...(scene.second ? [object(second), ...bulk("p1", "r1", scene.second)] : []),
+    ...(scene.early ? [object(early)] : []),
+    ...(scene.forgotten ?? []).map((snapshot) => object({ type: "tombstone", snapshot })),
+  ];
+  const acked = ["s0", ...(scene.second ? ["s1"] : [])];
+  const processes: Process[] = [];
+  const add = (name: string, actor: Actor) => processes.push({ name, actor });
+  for (const w of scene.writers) add(`writer ${w.id}`, writerActor(w, rules, slips));
+  scene.prunes.forEach((sweeps, k) => {
+    if (!(scene.early && k === 0)) add(`prune k${k}`, condemnActor(`k${k}`));
+    for (let n = 0; n < sweeps; n++) {
+      const id = `x${k}${n === 0 ? "" : n}`;
+      add(`sweep ${id}`, sweepActor(id, `k${k}`, refs, rules, slips));
+    }
+  });
+  for (const name of scene.forgets ?? []) add(`forget ${name}`, forgetActor(name));
+  for (let n = 0; n < (scene.retains ?? 0); n++) add(`retention ${n}`, retainActor(rules));
+  for (let n = 0; n < (scene.compactions ?? 0); n++) {
+    add(`compaction ${n}`, compactActor(`m${n}`, rules, slips));
+  }
+  const { caches = false, hidden, room } = scene;
+  return {
+    ...{ processes, objects, acked, snapshots, rules, caches },
+    ...(hidden && { hidden }),
+    ...(room && { room }),
+  };
+}
+
+const writer = (id: string, wants: string, more: Partial<WriterConfig> = {}): WriterConfig => ({
+  ...{ id, wants, attempts: 1 },
+  ...more,
+});
+
+export const SCENES: Record<string, Scene> = {
+  "one writer, one prune": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1], forgets: ["s0"] },
+  },
+  "two writers, one prune": {
+    ...{ base: "a", writers: [writer("w0", "a"), writer("w1", "a")], prunes: [1], forgets: ["s0"] },
+  },
+  "one writer, two prunes": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1, 1], forgets: ["s0"] },
+  },
+  "two sweeps of one list": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [2], forgets: ["s0"] },
+  },
+};
