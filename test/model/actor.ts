@@ -58,7 +58,6 @@ export interface Slips {
   readonly pardon?: boolean;
   readonly sameName?: boolean;
   readonly goOnWhenLost?: boolean;
-  readonly dropCondemnedRows?: boolean;
 }
 
 export const union = (...parts: string[]) => [...new Set(parts.join(""))].sort().join("");

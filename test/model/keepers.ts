@@ -1,5 +1,6 @@
-/** Compaction of index runs, and forgetting by retention or by name. */
+/** Compaction of index runs, late writers, and forgetting by retention or by name. */
 import {
+  absent,
   type Compact,
   compactAfter,
   nextOfCompact,
@@ -12,7 +13,7 @@ import {
   START_FORGET,
 } from "../../src/repo/protocol/forget.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
-import { type Actor, type Local, plain, putBulk, putting, rowsOf, type Slips } from "./actor.ts";
+import { type Actor, type Local, plain, putBulk, putting, rowsOf } from "./actor.ts";
 
 export interface CompactLocal extends Local {
   readonly c: Compact;
@@ -21,13 +22,16 @@ export interface CompactLocal extends Local {
 
 const packOf = (row: string) => row.slice(2);
 
-export function compactActor(id: string, rules: Rules, slips: Slips): Actor<CompactLocal> {
-  const rest = (l: CompactLocal) =>
-    l.rows.filter((r) => !l.c.gone.includes(packOf(r))).join(",");
+export function compactActor(id: string, rules: Rules): Actor<CompactLocal> {
+  const rest = (l: CompactLocal) => {
+    const gone = absent(l.c);
+    return l.rows.filter((r) => !gone.includes(packOf(r))).join(",");
+  };
+  const merged = { did: "work", chosen: [] } as const;
   /** A merge of nothing is no put. */
   const onward = (l: CompactLocal): CompactLocal =>
     nextOfCompact(l.c, rules).do === "work" && rest(l) === ""
-      ? { rows: [], c: compactAfter(l.c, { did: "work", chosen: [] }, [], rules) }
+      ? { rows: [], c: compactAfter(l.c, merged, [], rules) }
       : l;
   return {
     start: { c: START_COMPACT, rows: [] },
@@ -38,13 +42,10 @@ export function compactActor(id: string, rules: Rules, slips: Slips): Actor<Comp
     },
     answer(l, reply) {
       const action = nextOfCompact(l.c, rules);
+      if (action.do === "work") return [{ rows: [], c: compactAfter(l.c, merged, [], rules) }];
       const runs = action.do === "list" && action.kind === "index";
       const rows = runs && reply.did === "list" ? rowsOf(reply.found) : l.rows;
-      const named = [...new Set(rows.map(packOf))];
-      // The slip: a pack in a condemned list is taken for one that is gone.
-      const told = plain(slips.dropCondemnedRows && reply.did === "read" ? { ...reply, content: null } : reply);
-      const c = compactAfter(l.c, action.do === "work" ? { did: "work", chosen: [] } : told, named, rules);
-      return [onward({ c, rows: action.do === "work" ? [] : rows })];
+      return [onward({ rows, c: compactAfter(l.c, plain(reply), rows.map(packOf), rules) })];
     },
     restart: () => [],
     changes: (l) => (nextOfCompact(l.c, rules).do === "stop" ? [] : ["index"]),
@@ -86,6 +87,17 @@ export function retainActor(rules: Rules): Actor<ForgetLocal> {
 
 export interface NameLocal extends Local {
   readonly done: boolean;
+}
+
+/** A writer that slept long: its claim was fenced, and it still puts the run of its pack p1. */
+export function lateActor(rows: string): Actor<NameLocal> {
+  return {
+    start: { done: false },
+    todo: ({ done }) => (done ? { do: "stop", outcome: "late" } : putBulk("index", "r1", rows)),
+    answer: () => [{ done: true }],
+    restart: () => [],
+    changes: ({ done }) => (done ? [] : ["index"]),
+  };
 }
 
 /** A person forgets a snapshot by its name, whatever else there is. */

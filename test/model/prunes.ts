@@ -5,7 +5,7 @@ import {
   nextOfCondemn,
   startCondemn,
 } from "../../src/repo/protocol/condemn.ts";
-import type { Listing, Stored } from "../../src/repo/protocol/records.ts";
+import type { Listing } from "../../src/repo/protocol/records.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
 import {
   nextOfSweep,
@@ -105,7 +105,7 @@ export function sweepActor(
     const rows = rowsOf(found).map((r) => r.split("@") as [string, string]);
     const safe = rows.filter(([, p]) => sweepTrusts(s, p, rules)).map(([c]) => c);
     const needed = union(...s.counted.map(refs));
-    const there = rows.filter(([, p]) => rules.exists(s, p)).map(([c]) => c);
+    const there = rows.filter(([, p]) => s.packs.includes(p)).map(([c]) => c);
     const lost = !slips.goOnWhenLost && minus(needed, there.join("")) !== "";
     const own = rows.filter(([, p]) => s.list.packs.includes(p)).map((r) => r.join("@"));
     const lacking = minus(needed, safe.join("") + l.kept);
@@ -136,8 +136,8 @@ export function sweepActor(
     if (done.do === "list" && reply.did === "list") {
       if (done.kind === "index") now = weigh(l, l.s, reply.found);
       if (done.kind === "pack" && slips.unindexedKeepers) {
-        const safe = { packs: names(reply.found), condemned: l.s.condemned };
-        const kept = reply.found.filter((f) => "name" in f && rules.spared(safe, f.name));
+        const { condemned } = l.s;
+        const kept = reply.found.filter((f) => "name" in f && !condemned.includes(f.name));
         now = { ...l, kept: union(...kept.map((f) => f.content ?? "")) };
       }
     }
@@ -162,5 +162,3 @@ export function sweepActor(
   }
   return { start, todo, answer, restart: () => [], changes };
 }
-
-const names = (found: readonly Stored[]) => found.flatMap((f) => ("name" in f ? [f.name] : []));

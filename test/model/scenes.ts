@@ -7,7 +7,7 @@ import type { Kept, Stored } from "../../src/repo/protocol/records.ts";
 import { RULES, type Rules } from "../../src/repo/protocol/rules.ts";
 import type { Actor, Slips } from "./actor.ts";
 import { putting, rowsFor } from "./actor.ts";
-import { compactActor, forgetActor, retainActor } from "./keepers.ts";
+import { compactActor, forgetActor, lateActor, retainActor } from "./keepers.ts";
 import { condemnActor, sweepActor } from "./prunes.ts";
 import type { SetUp } from "./world.ts";
 import { snapshotOf, type WriterConfig, writerActor } from "./writers.ts";
@@ -28,6 +28,8 @@ export interface Scene {
   readonly room?: SetUp["room"];
   /** A second snapshot at the start, s1, in its own pack p1, that names s0 as a head. */
   readonly second?: string;
+  /** A pack p1 with the chunks of s0 whose run r1 is put late, by a writer long fenced. */
+  readonly late?: boolean;
   /** A condemned list at the start, of p0, that counted nothing (`k0`). */
   readonly early?: boolean;
 }
@@ -68,6 +70,7 @@ export function setUp(scene: Scene, rules: Rules = RULES, slips: Slips = {}): Se
     object(first),
     ...bulk("p0", "r0", scene.base),
     ...(scene.second ? [object(second), ...bulk("p1", "r1", scene.second)] : []),
+    ...(scene.late ? bulk("p1", "r1", scene.base).slice(0, 1) : []),
     ...(scene.early ? [object(early)] : []),
     ...(scene.forgotten ?? []).map((snapshot) => object({ type: "tombstone", snapshot })),
   ];
@@ -82,10 +85,11 @@ export function setUp(scene: Scene, rules: Rules = RULES, slips: Slips = {}): Se
       add(`sweep ${id}`, sweepActor(id, `k${k}`, refs, rules, slips));
     }
   });
+  if (scene.late) add("late writer", lateActor(rowsFor(scene.base, "p1")));
   for (const name of scene.forgets ?? []) add(`forget ${name}`, forgetActor(name));
   for (let n = 0; n < (scene.retains ?? 0); n++) add(`retention ${n}`, retainActor(rules));
   for (let n = 0; n < (scene.compactions ?? 0); n++) {
-    add(`compaction ${n}`, compactActor(`m${n}`, rules, slips));
+    add(`compaction ${n}`, compactActor(`m${n}`, rules));
   }
   const { caches = false, hidden, room } = scene;
   return {
@@ -95,7 +99,7 @@ export function setUp(scene: Scene, rules: Rules = RULES, slips: Slips = {}): Se
   };
 }
 
-const writer = (id: string, wants: string, more: Partial<WriterConfig> = {}): WriterConfig => ({
+export const writer = (id: string, wants: string, more: Partial<WriterConfig> = {}): WriterConfig => ({
   ...{ id, wants, attempts: 1 },
   ...more,
 });

@@ -1,6 +1,6 @@
 /** Backup, resumption, undelete and sync: one protocol, with what differs in what they upload. */
 import type { Kept, Listing } from "../../src/repo/protocol/records.ts";
-import { type Rules, trusts } from "../../src/repo/protocol/rules.ts";
+import type { Rules } from "../../src/repo/protocol/rules.ts";
 import {
   nextOfWriter,
   startWriter,
@@ -83,7 +83,7 @@ export function writerActor(config: WriterConfig, rules: Rules, slips: Slips): A
     if (l.missing === null) {
       if (slips.wholeParent && l.parent === undefined) return l;
       const rows = l.rows.map((r) => r.split("@"));
-      const safe = rows.filter(([, p = ""]) => l.parent || trusts(rules, l.w, p)).map(([c]) => c);
+      const safe = rows.filter(([, p = ""]) => l.parent || rules.relies(l.w, p)).map(([c]) => c);
       const missing = minus(config.wants, safe.join(""));
       const held = rows.filter(([c = ""]) => missing.includes(c)).map(([, p = ""]) => p);
       const sources = config.undeletes && missing !== "" ? held : null;

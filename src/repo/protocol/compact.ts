@@ -1,8 +1,8 @@
 /**
  * Compaction of index runs: one run in place of several.
  *
- * Invariants: the new run is durable before an old one goes; a row is dropped only when its pack was
- * not in a listing begun after the runs were listed and a read of it finds nothing.
+ * Invariants: the new run is durable before an old one goes; a row is dropped only when a read of its
+ * pack finds nothing, for a pack is put before any run that names it and its name never comes back.
  */
 import { type Action, type Answer, ofType, setOf, without } from "./records.ts";
 import type { Rules } from "./rules.ts";
@@ -11,21 +11,26 @@ export interface Compact {
   readonly step: number;
   readonly cursor: number;
   readonly runs: readonly string[];
-  /** Packs not listed; once confirmed, packs that are gone. */
-  readonly gone: readonly string[];
+  /** Packs that the runs name; of these, at last, those that are gone. */
+  readonly named: readonly string[];
+  readonly listed: readonly string[];
 }
 
-export const START_COMPACT: Compact = { step: 0, cursor: 0, runs: [], gone: [] };
+export const START_COMPACT: Compact = { step: 0, cursor: 0, runs: [], named: [], listed: [] };
+
+/** Packs that no listing showed, and that are gone if a read confirms it. */
+export function absent(c: Compact): string[] {
+  return without(c.named, c.listed);
+}
 
 export function nextOfCompact(c: Compact, rules: Rules): Action {
-  const step = rules.compact[c.step];
-  switch (step) {
+  switch (rules.compact[c.step]) {
     case "index":
       return { do: "list", kind: "index" };
     case "pack":
       return { do: "list", kind: "pack" };
     case "confirm":
-      return { do: "read", pack: c.gone[c.cursor] ?? "" };
+      return { do: "read", pack: absent(c)[c.cursor] ?? "" };
     case "merge":
       return { do: "work", work: "merge" };
     case "remove":
@@ -35,17 +40,18 @@ export function nextOfCompact(c: Compact, rules: Rules): Action {
   }
 }
 
+/** Leaves out steps that have nothing to act on. */
 function settle(c: Compact, rules: Rules): Compact {
   let now = c;
   for (;;) {
     const step = rules.compact[now.step];
-    const work = step === "confirm" ? now.gone : step === "remove" ? now.runs : undefined;
+    const work = step === "confirm" ? absent(now) : step === "remove" ? now.runs : undefined;
     if (work === undefined || now.cursor < work.length) return now;
     now = { ...now, step: now.step + 1, cursor: 0 };
   }
 }
 
-/** `named` are the packs that the listed runs name. */
+/** `named`: with the answer that lists runs, the packs that they name. */
 export function compactAfter(
   c: Compact,
   answer: Answer,
@@ -53,23 +59,23 @@ export function compactAfter(
   rules: Rules,
 ): Compact {
   const on = { ...c, step: c.step + 1, cursor: 0 };
+  const found = answer.did === "list" ? answer.found : [];
   switch (rules.compact[c.step]) {
-    case "index":
-      if (answer.did !== "list") return c;
-      return settle({ ...on, runs: setOf(ofType(answer.found, "run").map((r) => r.name)) }, rules);
-    case "pack": {
-      if (answer.did !== "list") return c;
-      const listed = ofType(answer.found, "pack").map((p) => p.name);
-      return settle({ ...on, gone: setOf(without(named, listed)) }, rules);
+    case "index": {
+      const runs = setOf(ofType(found, "run").map((r) => r.name));
+      return settle({ ...on, runs, named: setOf(named) }, rules);
     }
+    case "pack":
+      return settle({ ...on, listed: setOf(ofType(found, "pack").map((p) => p.name)) }, rules);
     case "confirm": {
-      const pack = c.gone[c.cursor] ?? "";
       if (answer.did === "read" && answer.gone) return settle({ ...c, cursor: c.cursor + 1 }, rules);
-      return settle({ ...c, gone: without(c.gone, [pack]) }, rules);
+      return settle({ ...c, listed: setOf(c.listed, [absent(c)[c.cursor] ?? ""]) }, rules);
     }
+    case "merge":
+      return settle({ ...on, named: [], listed: [] }, rules);
     case "remove":
       return settle({ ...c, cursor: c.cursor + 1 }, rules);
     default:
-      return settle(on, rules);
+      return c;
   }
 }

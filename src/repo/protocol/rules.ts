@@ -49,18 +49,16 @@ export interface Rules {
   readonly sweep: readonly SweepStep[];
   readonly compact: readonly CompactStep[];
   readonly forget: readonly ForgetStep[];
-  /** A pack is there only when a listing says so, whatever an index or a cache says. */
-  exists(view: View, pack: string): boolean;
-  /** Condemned is for ever: such a pack is never relied on again, not even as a copy. */
-  spared(view: View, pack: string): boolean;
+  /** Whether a writer may begin to rely on a pack. */
+  relies(view: View, pack: string): boolean;
+  /** Whether a copy in this pack lets a pack of the list `own` go. */
+  keeps(view: View, pack: string, own: readonly string[]): boolean;
   /** A fence by anyone, or an intent that its own sweep has not taken back. */
   fenced(claim: string, fences: readonly Stored[]): boolean;
   /** A snapshot is a reason to act only when it was seen and its claim then had no fence. */
   tested(snapshot: Kept, fences: readonly Stored[]): boolean;
   /** Readers leave out a snapshot only for a final fence. */
   ignored(snapshot: Kept, fences: readonly Stored[]): boolean;
-  /** A sweep that found the snapshot takes back the intents of these sweeps. */
-  withdraws(own: string, intents: readonly string[]): readonly string[];
   /** What a writer does when it cannot know whether its snapshot was put. */
   doubtful(): "stop" | "end";
   /** Which snapshots a sweep does not count, of those its list names and those it sees now. */
@@ -71,7 +69,15 @@ export interface Rules {
   expected(marked: readonly string[], seen: readonly Kept[]): readonly string[];
 }
 
-/** A fence by anyone, or an intent that its own sweep has not taken back. */
+/**
+ * A pack is there only when a listing says so, whatever an index or a cache says; and condemned is
+ * for ever: such a pack is never relied on again, not even as a copy.
+ */
+function trusted(view: View, pack: string): boolean {
+  return view.packs.includes(pack) && !view.condemned.includes(pack);
+}
+
+/** Only the sweep that put an intent can take it back. */
 function fenced(claim: string, fences: readonly Stored[]): boolean {
   return fences.some(
     (f) =>
@@ -91,20 +97,14 @@ export const RULES: Rules = {
   ],
   compact: ["index", "pack", "confirm", "merge", "remove"],
   forget: ["snapshots", "fences", "choose", "tombstone"],
-  exists: (view, pack) => view.packs.includes(pack),
-  spared: (view, pack) => !view.condemned.includes(pack),
+  relies: trusted,
+  keeps: trusted,
   fenced,
   tested: (snapshot, fences) => !fenced(snapshot.claim, fences),
   ignored: (snapshot, fences) =>
     fences.some((f) => f.type === "fence" && f.claim === snapshot.claim),
-  withdraws: (own) => [own],
   doubtful: () => "stop",
   honoured: (listed) => listed,
   counted: (seen) => seen,
   expected: (marked, seen) => [...marked, ...seen.flatMap((s) => s.heads)],
 };
-
-/** Whether a pack may be relied on: it exists, and no condemned list names it. */
-export function trusts(rules: Rules, view: View, pack: string): boolean {
-  return rules.exists(view, pack) && rules.spared(view, pack);
-}

@@ -6,7 +6,7 @@
  * list before the pack that held it goes. Deletes run in reverse: snapshots, packs, then the list.
  */
 import { type Action, type Answer, type Condemned, type Kept, ofType, setOf } from "./records.ts";
-import { type Rules, trusts } from "./rules.ts";
+import type { Rules } from "./rules.ts";
 
 export interface Sweep {
   readonly step: number;
@@ -21,12 +21,14 @@ export interface Sweep {
   readonly condemned: readonly string[];
   readonly packs: readonly string[];
   readonly seen: readonly Kept[];
+  /** Seen, but of a claim with a final fence: there, and worth nothing. */
+  readonly void: readonly string[];
   readonly counted: readonly string[];
   readonly outcome: "working" | "swept" | "swept by another" | "snapshots missing" | "lost";
 }
 
 export function startSweep(sweep: string, list: Condemned): Sweep {
-  const view = { open: [], found: [], condemned: [], packs: [], seen: [], counted: [] };
+  const view = { open: [], found: [], condemned: [], packs: [], seen: [], void: [], counted: [] };
   return { step: 0, cursor: 0, sweep, list, ...view, outcome: "working" };
 }
 
@@ -139,7 +141,7 @@ function learn(
       return { ...s, seen: seen.sort((a, b) => (a.name < b.name ? -1 : 1)) };
     }
     case "finals":
-      return { ...s, seen: s.seen.filter((r) => !rules.ignored(r, found)) };
+      return { ...s, void: s.seen.filter((r) => rules.ignored(r, found)).map((r) => r.name) };
     case "tombstones":
       return judge(s, setOf(ofType(found, "tombstone").map((t) => t.snapshot)), rules);
     case "index":
@@ -154,14 +156,14 @@ function judge(s: Sweep, forgotten: readonly string[], rules: Rules): Sweep {
   const names = s.seen.map((r) => r.name);
   const absent = (name: string) => !names.includes(name) && !forgotten.includes(name);
   if (rules.expected(s.list.marked, s.seen).some(absent)) {
-    return { ...s, seen: [], outcome: "snapshots missing" };
+    return { ...s, seen: [], void: [], outcome: "snapshots missing" };
   }
   const honoured = rules.honoured(s.list.tombstones, forgotten);
-  const live = names.filter((name) => !honoured.includes(name));
-  return { ...s, seen: [], counted: setOf(rules.counted(live, s.list.marked)) };
+  const live = names.filter((name) => !honoured.includes(name) && !s.void.includes(name));
+  return { ...s, seen: [], void: [], counted: setOf(rules.counted(live, s.list.marked)) };
 }
 
 /** Whether a copy in this pack is enough to let a condemned one go. */
 export function sweepTrusts(s: Sweep, pack: string, rules: Rules): boolean {
-  return trusts(rules, s, pack);
+  return rules.keeps(s, pack, s.list.packs);
 }
