@@ -96,11 +96,17 @@ export function putting(record: Stored): Todo {
 }
 
 export function putBulk(kind: "pack" | "index", name: string, content: string): Todo {
-  return { do: "put", kind, name, content, record: { type: kind === "pack" ? "pack" : "run", name } };
+  return {
+    do: "put",
+    kind,
+    name,
+    content,
+    record: { type: kind === "pack" ? "pack" : "run", name },
+  };
 }
 
-export const rowsFor = (chunks: string, pack: string) => [...chunks].map((c) => `${c}@${pack}`).join(",");
-
+export const rowsFor = (chunks: string, pack: string) =>
+  [...chunks].map((c) => `${c}@${pack}`).join(",");
 
 /** What a step of the protocol is told. */
 export function plain(reply: Reply): Answer {

@@ -1,6 +1,8 @@
 /** Every reachable state, breadth first, so that the first violation met is a shortest one. */
+
 import { hashRow, Rows, Seen } from "./states.ts";
 import { mayBreak, Successors, violation } from "./successors.ts";
+import { Symmetry } from "./symmetry.ts";
 import type { World } from "./world.ts";
 
 export interface Report {
@@ -18,7 +20,7 @@ export interface Options {
   /** Keep all states, so that a violation can be told step by step. */
   readonly trace?: boolean;
   readonly limit?: number;
-  /** Leave out the reduction of `Successors`. */
+  /** Leave out every reduction: to see that they hide nothing. */
   readonly full?: boolean;
   /** Called with every state that was found; a text is a violation. */
   readonly each?: (row: Int32Array) => string | null;
@@ -31,15 +33,20 @@ export function explore(world: World, options: Options = {}): Report {
   const rows = new Rows(world.width);
   const parents: number[] = [];
   const row = new Int32Array(world.width);
+  // A trace is told with the names that its steps really had, so it goes without symmetry.
+  const symmetry = options.full || options.trace ? null : new Symmetry(world);
+  const least = new Int32Array(world.width);
   let [transitions, depth, levelEnd, from] = [0, 0, 1, 0];
   let broken: string | null = null;
 
-  const take = (state: Int32Array, parent: number): void => {
+  const take = (found: Int32Array, parent: number): void => {
+    symmetry?.least(found, least);
+    const state = symmetry === null ? found : least;
     hashRow(state);
     if (!seen.add()) return;
     rows.push(state);
     if (options.trace) parents.push(parent);
-    broken ??= parent < 0 || mayBreak(world, row, state) ? violation(world, state) : null;
+    broken ??= parent < 0 || mayBreak(world, row, found) ? violation(world, state) : null;
     broken ??= options.each?.(state) ?? null;
   };
   const emit = () => {

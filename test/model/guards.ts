@@ -6,6 +6,8 @@ import { type Scene, writer } from "./scenes.ts";
 
 export interface Guard {
   readonly guard: string;
+  /** What the protocol then does without. */
+  readonly says: string;
   readonly rules?: Partial<Rules>;
   readonly slips?: Slips;
   readonly scene: Scene;
@@ -37,46 +39,55 @@ const anyWithdrawal = (claim: string, fences: readonly Stored[]) =>
 
 const WRITER: Guard[] = [
   {
+    says: "a writer does not list condemned lists",
     ...{ guard: "condemned", breaks: "safety", scene: race },
     rules: { writer: RULES.writer.filter((s) => s !== "condemned") },
   },
   {
+    says: "a writer lists packs before condemned lists",
     ...{ guard: "condemned-first", breaks: "safety", scene: race },
     rules: {
       writer: ["claim", "pack", "condemned", "index", "upload", "snapshot", "test", "end"],
     },
   },
   {
+    says: "a writer believes the index about which packs there are",
     ...{ guard: "pack-listing", breaks: "safety", scene: race },
     rules: { relies: (view, pack) => !view.condemned.includes(pack) },
   },
   {
+    says: "a writer believes a cache that says a deleted pack is there",
     ...{ guard: "cache", breaks: "safety", scene: { ...race, caches: true } },
     rules: { relies: () => true },
   },
   {
+    says: "a writer lists before its claim is put",
     ...{ guard: "claim-first", breaks: "safety", scene: race },
     rules: {
       writer: ["condemned", "pack", "index", "claim", "upload", "snapshot", "test", "end"],
     },
   },
   {
+    says: "a writer looks for fences before its snapshot is put",
     ...{ guard: "fences-after-put", breaks: "safety", scene: race },
     rules: {
       writer: ["claim", "condemned", "pack", "index", "upload", "test", "snapshot", "end"],
     },
   },
   {
+    says: "a snapshot is put before its packs",
     ...{ guard: "leaves-first", breaks: "safety", scene: { ...fresh, retains: 1 } },
     rules: {
       writer: ["claim", "condemned", "pack", "index", "snapshot", "upload", "test", "end"],
     },
   },
   {
+    says: "a fenced writer goes on, under a new claim, with what it had listed",
     ...{ guard: "list-again", breaks: "safety", scene: twice },
     slips: { keepListing: true },
   },
   {
+    says: "a parent that is there is taken whole (prune during mark)",
     ...{ guard: "chunk-by-chunk", breaks: "safety" },
     scene: {
       ...{ base: "a", writers: [writer("w0", "a", { parent: "s0" })], prunes: [1] },
@@ -85,15 +96,18 @@ const WRITER: Guard[] = [
     slips: { wholeParent: true },
   },
   {
+    says: "a second snapshot is put under the same claim",
     ...{ guard: "one-snapshot", breaks: "safety", scene: { ...twice, forgets: ["s0", "w0.0s"] } },
     slips: { sameClaim: true },
   },
   {
+    says: "a snapshot whose put was never answered ends its claim",
     ...{ guard: "unknown-put", breaks: "safety" },
     scene: { ...twice, writers: [writer("w0", "a", { unknown: true })], retains: 1 },
     rules: { doubtful: () => "end" },
   },
   {
+    says: "sync brings a pack back under its old name",
     ...{ guard: "fresh-names", breaks: "safety" },
     scene: { ...many, writers: [writer("w0", "a", { brings: "ab" })] },
     slips: { sameName: true },
@@ -102,13 +116,27 @@ const WRITER: Guard[] = [
 
 const SWEEP: Guard[] = [
   {
+    says: "a sweep does not settle claims (a suspended writer wakes)",
     ...{ guard: "wait", breaks: "safety", scene: race },
     rules: sweepWithout("fences", "intend", "look", "settle"),
   },
-  { ...{ guard: "intent", breaks: "safety", scene: race }, rules: sweepWithout("intend") },
-  { ...{ guard: "look", breaks: "safety", scene: race }, rules: sweepWithout("look") },
-  { ...{ guard: "owner", breaks: "safety", scene: many }, rules: { fenced: anyWithdrawal } },
   {
+    says: "a claim is fenced without an intent before the look",
+    ...{ guard: "intent", breaks: "safety", scene: race },
+    rules: sweepWithout("intend"),
+  },
+  {
+    says: "a claim is fenced without a look for its snapshot",
+    ...{ guard: "look", breaks: "safety", scene: race },
+    rules: sweepWithout("look"),
+  },
+  {
+    says: "an intent is void once anybody withdrew",
+    ...{ guard: "owner", breaks: "safety", scene: many },
+    rules: { fenced: anyWithdrawal },
+  },
+  {
+    says: "a sweep settles claims after it has listed",
     ...{ guard: "claims-first", breaks: "safety", scene: race },
     rules: {
       sweep: [
@@ -119,14 +147,17 @@ const SWEEP: Guard[] = [
     },
   },
   {
+    says: "a copy in a pack of another condemned list is enough (overlapping lists)",
     ...{ guard: "keepers-spared", breaks: "safety", scene: two },
     rules: { keeps: (view, pack, own) => view.packs.includes(pack) && !own.includes(pack) },
   },
   {
+    says: "a sweep believes the index about which packs there are (a stale index in prune)",
     ...{ guard: "keepers-listed", breaks: "safety", scene: two },
     rules: { keeps: (view, pack) => !view.condemned.includes(pack) },
   },
   {
+    says: "a sweep lists packs before condemned lists",
     ...{ guard: "sweep-condemned-first", breaks: "safety", scene: two },
     rules: {
       sweep: [
@@ -136,15 +167,22 @@ const SWEEP: Guard[] = [
     },
   },
   {
+    says: "a sweep counts the snapshots its list marked, not those there are",
     ...{ guard: "mark-again", breaks: "safety", scene: race },
     rules: { counted: (_seen, marked) => marked },
   },
   {
+    says: "a copy in a pack that no run names is enough",
     ...{ guard: "keepers-indexed", breaks: "safety", scene: { ...rival, prunes: [1] } },
     slips: { unindexedKeepers: true },
   },
-  { ...{ guard: "for-ever", breaks: "safety", scene: asleep }, slips: { pardon: true } },
   {
+    says: "a needed pack is pardoned instead of copied",
+    ...{ guard: "for-ever", breaks: "safety", scene: asleep },
+    slips: { pardon: true },
+  },
+  {
+    says: "a pack goes before its copy is put",
     ...{ guard: "copy-first", breaks: "safety", scene: rival },
     rules: {
       sweep: [
@@ -154,26 +192,35 @@ const SWEEP: Guard[] = [
     },
   },
   {
-    ...{ guard: "own-contents", breaks: "safety", scene: { ...hides, late: true, prunes: [1, 1], compactions: 1 } },
+    says: "what a condemned pack holds is taken from the index",
+    ...{
+      guard: "own-contents",
+      breaks: "safety",
+      scene: { ...hides, late: true, prunes: [1, 1], compactions: 1 },
+    },
     slips: { contentsByIndex: true },
   },
   {
+    says: "a condemned list goes before its packs",
     ...{ guard: "list-last", breaks: "safety", scene: race },
     rules: {
       sweep: [...RULES.sweep.filter((s) => s !== "remove" && s !== "release"), "release", "remove"],
     },
   },
   {
+    says: "a sweep does not miss snapshots that its list marked (a short listing)",
     ...{ guard: "marked", breaks: "safety" },
     scene: { ...hides, hidden: { snapshot: "s0", times: 9 } },
     rules: { expected: (_marked, seen) => seen.flatMap((s) => s.heads) },
   },
   {
+    says: "a sweep does not miss snapshots that others name as heads (a short listing)",
     ...{ guard: "heads", breaks: "safety" },
     scene: { ...hides, second: "b", early: true, hidden: { snapshot: "s0", times: 9 } },
     rules: { expected: (marked) => marked },
   },
   {
+    says: "snapshots are listed once (a short listing)",
     ...{ guard: "listed-twice", breaks: "safety" },
     scene: { ...hides, early: true, hidden: { snapshot: "s0", times: 1 } },
     rules: { sweep: RULES.sweep.filter((s, i, all) => s !== "snapshots" || all[i - 1] !== s) },
@@ -182,38 +229,38 @@ const SWEEP: Guard[] = [
 
 const STUCK: Guard[] = [
   {
+    says: "a sweep goes on after an intent without a final fence",
     ...{ guard: "final", breaks: "liveness", scene: race },
     rules: sweepWithout("settle"),
   },
   {
+    says: "packs go before the forgotten snapshots that need them",
     ...{ guard: "root-first", breaks: "liveness", scene: { ...two, forgets: ["s0"] } },
-    rules: { sweep: [...RULES.sweep.filter((s) => s !== "unlink" && s !== "release"), "unlink", "release"] },
-  },
-  {
-    ...{ guard: "own-tombstones", breaks: "liveness", scene: { ...two, forgets: ["s0"] } },
-    rules: { honoured: (_listed, seen) => seen },
-  },
-  {
-    ...{ guard: "lost-stops", breaks: "liveness", scene: { ...two, forgets: ["s0"] } },
-    slips: { goOnWhenLost: true },
+    rules: {
+      sweep: [...RULES.sweep.filter((s) => s !== "unlink" && s !== "release"), "unlink", "release"],
+    },
   },
 ];
 
 const OTHERS: Guard[] = [
   {
+    says: "compaction removes old runs before the new one is put",
     ...{ guard: "run-first", breaks: "safety", scene: { ...hides, prunes: [], compactions: 1 } },
     rules: { compact: ["index", "pack", "confirm", "remove", "merge"] },
   },
   {
+    says: "compaction drops rows for packs that an older listing did not show",
     ...{ guard: "gone-confirmed", breaks: "safety" },
     scene: { base: "a", writers: [writer("w0", "b")], prunes: [], compactions: 1 },
     rules: { compact: ["pack", "index", "merge", "remove"] },
   },
   {
+    says: "retention counts a snapshot because it is there, whatever fences say",
     ...{ guard: "retention-test", breaks: "safety", scene: { ...rival, retains: 1 } },
     rules: { tested: () => true },
   },
   {
+    says: "readers leave out a snapshot for an intent",
     ...{ guard: "final-only", breaks: "safety", scene: rival },
     rules: { ignored: (snapshot, fences) => anyIntent(snapshot.claim, fences) },
   },

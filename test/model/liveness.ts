@@ -3,11 +3,11 @@
  * every condemned list can be swept, all garbage goes, and a new writer is acknowledged at once.
  */
 import type { Listing } from "../../src/repo/protocol/records.ts";
-import { type Actor, both, type Found, minus, type Reply, union } from "./actor.ts";
+import { type Actor, both, type Found, minus, type Reply, type Slips, union } from "./actor.ts";
 import { condemnActor, sweepActor } from "./prunes.ts";
+import { hashRow, Seen } from "./states.ts";
 import { KINDS, type World } from "./world.ts";
 import { writerActor } from "./writers.ts";
-import type { Slips } from "./actor.ts";
 
 type Objects = Map<Listing, Map<string, Found>>;
 
@@ -59,11 +59,13 @@ function alone(objects: Objects, actor: Actor): string {
 export class Liveness {
   private readonly world: World;
   private readonly slips: Slips;
-  private readonly seen = new Set<string>();
+  private readonly seen = new Seen();
+  private readonly prefix: Int32Array;
 
   constructor(world: World, slips: Slips = {}) {
     this.world = world;
     this.slips = slips;
+    this.prefix = new Int32Array(world.ever);
   }
 
   /** Stores looked at. */
@@ -74,9 +76,9 @@ export class Liveness {
   /** Null, or who would be stuck for ever. Many states share a store; each is tried once. */
   check(row: Int32Array): string | null {
     const { world } = this;
-    const key = row.subarray(0, world.ever).join();
-    if (this.seen.has(key)) return null;
-    this.seen.add(key);
+    this.prefix.set(row.subarray(0, world.ever));
+    hashRow(this.prefix);
+    if (!this.seen.add()) return null;
     const { rules, snapshots } = world.setUp;
     const objects = objectsOf(world, row);
     const refs = (name: string) => snapshots.get(name)?.refs ?? "";

@@ -118,7 +118,8 @@ export function sweepActor(
     const rows = l.byIndex.filter((r) => r.endsWith(`@${pack}`)).map((r) => r.slice(0, 1));
     const holds = slips.contentsByIndex ? rows.join("") : content;
     const need = both(holds, l.lacking);
-    if (!slips.pardon || need === "" || l.s === null) return { ...l, copies: union(l.copies, need) };
+    if (!slips.pardon || need === "" || l.s === null)
+      return { ...l, copies: union(l.copies, need) };
     // The slip: the pack is spared, and leaves the list.
     const packs = l.s.list.packs.filter((p) => p !== pack);
     return { ...l, s: { ...l.s, list: { ...l.s.list, packs }, cursor: l.s.cursor - 1 } };

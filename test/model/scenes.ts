@@ -26,6 +26,7 @@ export interface Scene {
   readonly caches?: boolean;
   readonly hidden?: SetUp["hidden"];
   readonly room?: SetUp["room"];
+  readonly alike?: SetUp["alike"];
   /** A second snapshot at the start, s1, in its own pack p1, that names s0 as a head. */
   readonly second?: string;
   /** A pack p1 with the chunks of s0 whose run r1 is put late, by a writer long fenced. */
@@ -65,7 +66,13 @@ export function setUp(scene: Scene, rules: Rules = RULES, slips: Slips = {}): Se
     }
   }
   const refs = (name: string) => snapshots.get(name)?.refs ?? "";
-  const early: Stored = { type: "condemned", name: "k0", packs: ["p0"], marked: [], tombstones: [] };
+  const early: Stored = {
+    type: "condemned",
+    name: "k0",
+    packs: ["p0"],
+    marked: [],
+    tombstones: [],
+  };
   const objects = [
     object(first),
     ...bulk("p0", "r0", scene.base),
@@ -81,7 +88,7 @@ export function setUp(scene: Scene, rules: Rules = RULES, slips: Slips = {}): Se
   scene.prunes.forEach((sweeps, k) => {
     if (!(scene.early && k === 0)) add(`prune k${k}`, condemnActor(`k${k}`));
     for (let n = 0; n < sweeps; n++) {
-      const id = `x${k}${n === 0 ? "" : n}`;
+      const id = `x${k + 5 * n}`;
       add(`sweep ${id}`, sweepActor(id, `k${k}`, refs, rules, slips));
     }
   });
@@ -91,30 +98,120 @@ export function setUp(scene: Scene, rules: Rules = RULES, slips: Slips = {}): Se
   for (let n = 0; n < (scene.compactions ?? 0); n++) {
     add(`compaction ${n}`, compactActor(`m${n}`, rules));
   }
-  const { caches = false, hidden, room } = scene;
+  const { caches = false, hidden, room, alike } = scene;
   return {
     ...{ processes, objects, acked, snapshots, rules, caches },
     ...(hidden && { hidden }),
     ...(room && { room }),
+    ...(alike && { alike }),
   };
 }
 
-export const writer = (id: string, wants: string, more: Partial<WriterConfig> = {}): WriterConfig => ({
+export const writer = (
+  id: string,
+  wants: string,
+  more: Partial<WriterConfig> = {},
+): WriterConfig => ({
   ...{ id, wants, attempts: 1 },
   ...more,
 });
 
-export const SCENES: Record<string, Scene> = {
-  "one writer, one prune": {
-    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1], forgets: ["s0"] },
+const WRITERS = [["w0"], ["w1"]];
+const PRUNES = [
+  ["k0", "x0"],
+  ["k1", "x1"],
+];
+const SWEEPS = [["x0"], ["x5"]];
+const forgets = ["s0"];
+const resumes = { attempts: 2, crashes: true, unknown: true };
+
+/** Explored on every `npm test`, in about a minute. */
+export const SMALL: Record<string, Scene> = {
+  "1 writer, 1 prune": { base: "a", writers: [writer("w0", "a")], prunes: [1], forgets },
+  "2 writers, 1 prune": {
+    ...{ base: "a", writers: [writer("w0", "a"), writer("w1", "a")], prunes: [1], forgets },
+    alike: [WRITERS],
   },
-  "two writers, one prune": {
-    ...{ base: "a", writers: [writer("w0", "a"), writer("w1", "a")], prunes: [1], forgets: ["s0"] },
+  "1 writer, 2 prunes": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1, 1], forgets },
+    ...{ alike: [PRUNES], room: [4, 4, 2] },
   },
-  "one writer, two prunes": {
-    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1, 1], forgets: ["s0"] },
+  "2 sweeps of one list": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [2], forgets },
+    ...{ alike: [SWEEPS], room: [4, 4, 1] },
   },
-  "two sweeps of one list": {
-    ...{ base: "a", writers: [writer("w0", "a")], prunes: [2], forgets: ["s0"] },
+  "a writer that crashes, resumes and doubts": {
+    ...{ base: "a", writers: [writer("w0", "a", resumes)], prunes: [1], forgets },
+  },
+  undelete: {
+    ...{ base: "a", writers: [writer("w0", "a", { undeletes: true })], prunes: [1] },
+    ...{ forgotten: ["s0"], compactions: 1 },
+  },
+  "a pack half used": {
+    ...{ base: "ab", writers: [writer("w0", "b")], prunes: [1], forgets },
+  },
+  "compaction and old caches": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1], forgets },
+    ...{ compactions: 1, caches: true },
+  },
+  "retention acts on what may not be acknowledged": {
+    ...{ base: "a", writers: [writer("w0", "b", { unknown: true })], prunes: [1], retains: 1 },
+  },
+  "sync brings packs whole": {
+    ...{ base: "a", writers: [writer("w0", "a", { brings: "ab" })], prunes: [1], forgets },
+  },
+  "a run put late": { base: "a", writers: [], prunes: [2, 1], early: true, late: true },
+  "a short listing": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1] },
+    hidden: { snapshot: "s0", times: 9 },
+  },
+};
+
+/** Explored on demand, by `npm run model`. */
+export const LARGE: Record<string, Scene> = {
+  "3 writers, 1 prune": {
+    ...{ base: "a", prunes: [1], forgets, room: [5, 5, 1] },
+    writers: [writer("w0", "a"), writer("w1", "a"), writer("w2", "a")],
+    alike: [[["w0"], ["w1"], ["w2"]]],
+  },
+  "2 writers, 1 prune of 2 sweeps": {
+    ...{ base: "a", writers: [writer("w0", "a"), writer("w1", "a")], prunes: [2], forgets },
+    ...{ alike: [WRITERS, SWEEPS], room: [5, 5, 1] },
+  },
+  "2 writers that resume, 1 prune": {
+    ...{ base: "a", prunes: [1], forgets, room: [6, 6, 1], alike: [WRITERS] },
+    writers: [writer("w0", "a", resumes), writer("w1", "a", resumes)],
+  },
+  "a writer that resumes, 2 prunes": {
+    ...{ base: "a", writers: [writer("w0", "a", resumes)], prunes: [1, 1], forgets },
+    ...{ alike: [PRUNES], room: [5, 5, 2] },
+  },
+  "undelete beside a writer, 1 prune of 2 sweeps": {
+    ...{ base: "a", prunes: [2], forgotten: ["s0"], room: [6, 6, 1], alike: [SWEEPS] },
+    writers: [writer("w0", "a", { undeletes: true }), writer("w1", "a")],
+  },
+  "undelete, 2 prunes": {
+    ...{ base: "a", writers: [writer("w0", "a", { undeletes: true })], prunes: [1, 1] },
+    ...{ forgotten: ["s0"], alike: [PRUNES], room: [4, 4, 2] },
+  },
+  "packs half used, 2 prunes": {
+    ...{ base: "ab", writers: [writer("w0", "b")], prunes: [1, 1], forgets },
+    ...{ alike: [PRUNES], room: [4, 4, 2] },
+  },
+  "2 compactions and old caches, 1 prune": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1], forgets },
+    ...{ compactions: 2, caches: true, room: [4, 6, 1] },
+  },
+  "retention, a writer that resumes, 1 prune": {
+    ...{ base: "a", writers: [writer("w0", "a", resumes)], prunes: [1], retains: 1 },
+    room: [4, 4, 1],
+  },
+  "sync beside a writer, 1 prune of 2 sweeps": {
+    ...{ base: "a", prunes: [2], forgets, room: [5, 5, 1], alike: [SWEEPS] },
+    writers: [writer("w0", "a", { brings: "ab" }), writer("w1", "a")],
+  },
+  "2 writers, 2 prunes": {
+    ...{ base: "a", writers: [writer("w0", "a"), writer("w1", "a")], prunes: [1, 1], forgets },
+    ...{ alike: [WRITERS, PRUNES], room: [5, 5, 2] },
   },
 };

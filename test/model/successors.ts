@@ -6,7 +6,17 @@
  * that process is let go first. Such a step commutes with every step of the others, changes nothing
  * that the invariant reads, and there are no cycles; so every violation is still reached.
  */
-import { addBits, INDEX, KINDS, PACK, SNAPSHOT, type Step, TOMBSTONE, FENCE, type World } from "./world.ts";
+import {
+  addBits,
+  FENCE,
+  INDEX,
+  KINDS,
+  PACK,
+  SNAPSHOT,
+  type Step,
+  TOMBSTONE,
+  type World,
+} from "./world.ts";
 
 /** Called for each successor, which lies in the row given to `Successors`. */
 export type Emit = (label: () => string) => void;
@@ -123,7 +133,9 @@ export class Successors {
         const { kind } = step.at;
         const seen: string[] = [];
         for (let m = mask; m !== 0; m &= m - 1)
-          seen.push(this.describe({ kind, slot: lowest(m), content: this.heldAt(row, kind, lowest(m)) }));
+          seen.push(
+            this.describe({ kind, slot: lowest(m), content: this.heldAt(row, kind, lowest(m)) }),
+          );
         return `${name} lists ${KINDS[kind]}: ${seen.join("; ") || "nothing"}`;
       });
     }
@@ -253,7 +265,8 @@ export function violation(world: World, row: Int32Array): string | null {
     if (rules.ignored(kept, world.found(row, FENCE, row[FENCE] ?? 0)))
       return `${name} was acknowledged and readers leave it out`;
     const lost = [...kept.refs].filter((c) => !findable.has(c));
-    if (lost.length > 0) return `${name} was acknowledged and cannot be restored: ${lost.join(" ")} is lost`;
+    if (lost.length > 0)
+      return `${name} was acknowledged and cannot be restored: ${lost.join(" ")} is lost`;
   }
   return null;
 }

@@ -34,8 +34,8 @@ export interface SetUp {
   readonly hidden?: { readonly snapshot: string; readonly times: number };
   /** Slots for packs, runs and condemned lists. */
   readonly room?: readonly [number, number, number];
-  /** Processes that can be exchanged with each other (each with what it sweeps). */
-  readonly alike?: readonly (readonly string[])[];
+  /** Classes of alike processes; each member is the ids that are exchanged together. */
+  readonly alike?: readonly (readonly (readonly string[])[])[];
 }
 
 interface Slot {
@@ -205,7 +205,8 @@ export class World {
 
   found(row: Int32Array, kind: number, mask: number): Found[] {
     const list: Found[] = [];
-    for (let m = mask; m !== 0; m &= m - 1) list.push(this.object(row, kind, 31 - Math.clz32(m & -m)));
+    for (let m = mask; m !== 0; m &= m - 1)
+      list.push(this.object(row, kind, 31 - Math.clz32(m & -m)));
     return list;
   }
 
@@ -218,6 +219,22 @@ export class World {
     const { record } = this.slots[kind]?.values[slot] as Slot;
     const text = this.text(row, kind, slot);
     return kind === CONDEMNED ? JSON.parse(text) : { ...record, content: text };
+  }
+
+  renamedSlot(kind: number, slot: number, renaming: Renaming): number {
+    const { name, record } = this.slots[kind]?.values[slot] as Slot;
+    const object = { kind: KINDS[kind] as Listing, name: String(renaming(name)), content: "" };
+    return this.change({ ...object, record: renaming(record) as Stored }).slot;
+  }
+
+  renamedText(kind: number, content: number, renaming: (text: string) => string): number {
+    const text = renaming(this.texts[kind]?.values[content] ?? "");
+    return this.texts[kind]?.of(text, () => text) ?? 0;
+  }
+
+  renamedLocal(p: number, local: number, q: number, renaming: Renaming): number {
+    const { local: value } = this.steps[p]?.values[local] as Step;
+    return this.number(q, renaming(value) as Local);
   }
 
   afterPut(p: number, step: Step, known: boolean): readonly number[] {
@@ -233,12 +250,18 @@ export class World {
     const there = ((row[kind] ?? 0) >> slot) & 1;
     const key = there ? (row[(this.content[kind] ?? 0) + slot] ?? 0) : -1;
     if (step.todo.do === "await") {
-      return this.follow(p, step, key, () => ({ did: "await", record: this.object(row, kind, slot) }));
+      return this.follow(p, step, key, () => ({
+        did: "await",
+        record: this.object(row, kind, slot),
+      }));
     }
     const content = there ? this.text(row, kind, slot) : null;
     return this.follow(p, step, key, () => ({ did: "read", content }));
   }
 }
 
-export { CONDEMNED, FENCE, INDEX, PACK, SNAPSHOT, TOMBSTONE };
+/** For symmetry: what a slot, a content or a local is called when processes are exchanged. */
+type Renaming = (value: unknown) => unknown;
+
 export type { Step };
+export { CONDEMNED, FENCE, INDEX, PACK, SNAPSHOT, TOMBSTONE };

@@ -139,7 +139,9 @@ export function writerActor(config: WriterConfig, rules: Rules, slips: Slips): A
     if (done.do === "put" && done.kind === "pack") return [{ ...l, stored: "pack" }];
     if (done.do === "put" && done.kind === "index") return [onward({ ...l, stored: "all" })];
     if (reply.did === "list" && nextOfWriter(l.w, rules).do === "work") {
-      return [onward({ ...l, parent: reply.found.some((f) => "name" in f && f.name === config.parent) })];
+      return [
+        onward({ ...l, parent: reply.found.some((f) => "name" in f && f.name === config.parent) }),
+      ];
     }
     const listed = done.do === "list" && done.kind === "index" && reply.did === "list";
     const rows = listed ? rowsOf(reply.found) : l.rows;

@@ -68,7 +68,8 @@ export function compactAfter(
     case "pack":
       return settle({ ...on, listed: setOf(ofType(found, "pack").map((p) => p.name)) }, rules);
     case "confirm": {
-      if (answer.did === "read" && answer.gone) return settle({ ...c, cursor: c.cursor + 1 }, rules);
+      if (answer.did === "read" && answer.gone)
+        return settle({ ...c, cursor: c.cursor + 1 }, rules);
       return settle({ ...c, listed: setOf(c.listed, [absent(c)[c.cursor] ?? ""]) }, rules);
     }
     case "merge":

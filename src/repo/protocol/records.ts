@@ -77,14 +77,7 @@ export type Written = Claim | End | Intent | Withdrawn | Fence | Condemned | Tom
 export type Stored = Written | Pack | Run;
 
 /** What is listed together: claims with ends; intents with withdrawals and fences. */
-export type Listing =
-  | "claim"
-  | "fence"
-  | "condemned"
-  | "tombstone"
-  | "pack"
-  | "index"
-  | "snapshot";
+export type Listing = "claim" | "fence" | "condemned" | "tombstone" | "pack" | "index" | "snapshot";
 
 export type Action =
   | { readonly do: "put"; readonly record: Written }

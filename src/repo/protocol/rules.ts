@@ -61,8 +61,6 @@ export interface Rules {
   ignored(snapshot: Kept, fences: readonly Stored[]): boolean;
   /** What a writer does when it cannot know whether its snapshot was put. */
   doubtful(): "stop" | "end";
-  /** Which snapshots a sweep does not count, of those its list names and those it sees now. */
-  honoured(listed: readonly string[], seen: readonly string[]): readonly string[];
   /** The snapshots a sweep counts, of those it sees now and those its list marked. */
   counted(seen: readonly string[], marked: readonly string[]): readonly string[];
   /** Snapshots that must be seen or be forgotten, or the sweep stops. */
@@ -104,7 +102,6 @@ export const RULES: Rules = {
   ignored: (snapshot, fences) =>
     fences.some((f) => f.type === "fence" && f.claim === snapshot.claim),
   doubtful: () => "stop",
-  honoured: (listed) => listed,
   counted: (seen) => seen,
   expected: (marked, seen) => [...marked, ...seen.flatMap((s) => s.heads)],
 };

@@ -5,7 +5,15 @@
  * counted; what a counted snapshot needs is in a pack that is listed, indexed and in no condemned
  * list before the pack that held it goes. Deletes run in reverse: snapshots, packs, then the list.
  */
-import { type Action, type Answer, type Condemned, type Kept, ofType, setOf } from "./records.ts";
+import {
+  type Action,
+  type Answer,
+  type Condemned,
+  type Kept,
+  ofType,
+  setOf,
+  without,
+} from "./records.ts";
 import type { Rules } from "./rules.ts";
 
 export interface Sweep {
@@ -21,14 +29,14 @@ export interface Sweep {
   readonly condemned: readonly string[];
   readonly packs: readonly string[];
   readonly seen: readonly Kept[];
-  /** Seen, but of a claim with a final fence: there, and worth nothing. */
-  readonly void: readonly string[];
+  /** Snapshots that should have been seen; only then are tombstones listed. */
+  readonly absent: readonly string[];
   readonly counted: readonly string[];
   readonly outcome: "working" | "swept" | "swept by another" | "snapshots missing" | "lost";
 }
 
 export function startSweep(sweep: string, list: Condemned): Sweep {
-  const view = { open: [], found: [], condemned: [], packs: [], seen: [], void: [], counted: [] };
+  const view = { open: [], found: [], condemned: [], packs: [], seen: [], absent: [], counted: [] };
   return { step: 0, cursor: 0, sweep, list, ...view, outcome: "working" };
 }
 
@@ -40,6 +48,8 @@ function each(s: Sweep, rules: Rules): readonly string[] | undefined {
       return s.open;
     case "look":
       return s.open.length === 0 ? [] : undefined;
+    case "tombstones":
+      return s.absent.length === 0 ? [] : undefined;
     case "contents":
     case "remove":
       return s.list.packs;
@@ -104,7 +114,10 @@ export function sweepAfter(s: Sweep, answer: Answer, rules: Rules): Sweep {
     return settle({ ...s, cursor: s.cursor + 1 }, rules);
   }
   const on = { ...s, step: s.step + 1, cursor: 0 };
-  return settle(answer.did === "list" ? learn(on, rules.sweep[s.step], answer.found, rules) : on, rules);
+  return settle(
+    answer.did === "list" ? learn(on, rules.sweep[s.step], answer.found, rules) : on,
+    rules,
+  );
 }
 
 function learn(
@@ -140,27 +153,23 @@ function learn(
       const seen = [...s.seen, ...more];
       return { ...s, seen: seen.sort((a, b) => (a.name < b.name ? -1 : 1)) };
     }
-    case "finals":
-      return { ...s, void: s.seen.filter((r) => rules.ignored(r, found)).map((r) => r.name) };
-    case "tombstones":
-      return judge(s, setOf(ofType(found, "tombstone").map((t) => t.snapshot)), rules);
+    case "finals": {
+      const names = s.seen.map((r) => r.name);
+      const worthless = s.seen.filter((r) => rules.ignored(r, found)).map((r) => r.name);
+      const counted = setOf(without(names, [...worthless, ...s.list.tombstones]));
+      const absent = setOf(without(rules.expected(s.list.marked, s.seen), names));
+      return { ...s, seen: [], absent, counted: setOf(rules.counted(counted, s.list.marked)) };
+    }
+    case "tombstones": {
+      const forgotten = ofType(found, "tombstone").map((t) => t.snapshot);
+      const missing = without(s.absent, forgotten).length > 0;
+      return { ...s, absent: [], ...(missing && { outcome: "snapshots missing" }) };
+    }
     case "index":
       return { ...s, condemned: [], packs: [], counted: [] };
     default:
       return s;
   }
-}
-
-/** Which snapshots count; stops when one that should be there is not. */
-function judge(s: Sweep, forgotten: readonly string[], rules: Rules): Sweep {
-  const names = s.seen.map((r) => r.name);
-  const absent = (name: string) => !names.includes(name) && !forgotten.includes(name);
-  if (rules.expected(s.list.marked, s.seen).some(absent)) {
-    return { ...s, seen: [], void: [], outcome: "snapshots missing" };
-  }
-  const honoured = rules.honoured(s.list.tombstones, forgotten);
-  const live = names.filter((name) => !honoured.includes(name) && !s.void.includes(name));
-  return { ...s, seen: [], void: [], counted: setOf(rules.counted(live, s.list.marked)) };
 }
 
 /** Whether a copy in this pack is enough to let a condemned one go. */

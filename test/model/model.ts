@@ -1,0 +1,54 @@
+/**
+ * `npm run model`: explores every scene, small and large, and prints what was exhausted.
+ *
+ * `--without GUARD` leaves one guard out and tells the shortest way to the harm; `--guards` lists
+ * them; `--scene TEXT` runs scenes whose name has the text; `--limit STATES` stops a scene there.
+ * Exits 1 when the protocol fails, or a missing guard does no harm.
+ */
+import { parseArgs } from "node:util";
+import { GUARDS } from "./guards.ts";
+import { line, run, runWithout, story } from "./report.ts";
+import { LARGE, SMALL } from "./scenes.ts";
+
+const { values } = parseArgs({
+  options: {
+    without: { type: "string" },
+    guards: { type: "boolean" },
+    scene: { type: "string" },
+    limit: { type: "string" },
+  },
+});
+
+function without(name: string): boolean {
+  const guard = GUARDS.find((g) => g.guard === name);
+  if (guard === undefined) {
+    console.error(`no guard is called ${name}; see --guards`);
+    return false;
+  }
+  const result = runWithout(guard);
+  console.log(line(`without ${name}`, result));
+  console.log(story(result));
+  return result.violation !== null;
+}
+
+function scenes(text: string, limit: number): boolean {
+  let fine = true;
+  for (const [name, scene] of Object.entries({ ...SMALL, ...LARGE })) {
+    if (!name.includes(text)) continue;
+    const progress = (states: number, depth: number, waiting: number) =>
+      console.error(`  ${name}: ${states} states, depth ${depth}, ${waiting} waiting`);
+    const liveness = name in SMALL;
+    const result = run(scene, { limit, progress, liveness });
+    console.log(line(name, result));
+    fine &&= result.violation === null && result.exhausted;
+  }
+  return fine;
+}
+
+if (values.guards) {
+  for (const { guard, breaks, says } of GUARDS) console.log(`${guard} (${breaks}): ${says}`);
+} else if (values.without !== undefined) {
+  process.exitCode = without(values.without) ? 0 : 1;
+} else {
+  process.exitCode = scenes(values.scene ?? "", Number(values.limit ?? 2e8)) ? 0 : 1;
+}

@@ -1,0 +1,54 @@
+/** One exploration as a line of figures, with its counterexample below where there is one. */
+import { RULES, type Rules } from "../../src/repo/protocol/rules.ts";
+import type { Slips } from "./actor.ts";
+import { explore, type Options, type Report } from "./explore.ts";
+import type { Guard } from "./guards.ts";
+import { Liveness } from "./liveness.ts";
+import { type Scene, setUp } from "./scenes.ts";
+import { World } from "./world.ts";
+
+export interface Result extends Report {
+  /** Different stores from which everything was finished by newcomers; 0 where not tried. */
+  readonly stores: number;
+  readonly seconds: number;
+}
+
+interface Variant extends Options {
+  readonly rules?: Partial<Rules>;
+  readonly slips?: Slips;
+  readonly liveness?: boolean;
+}
+
+export function run(scene: Scene, variant: Variant = {}): Result {
+  const start = process.hrtime.bigint();
+  const { rules, slips, liveness, ...options } = variant;
+  const world = new World(setUp(scene, { ...RULES, ...rules }, slips));
+  const live = new Liveness(world, slips);
+  const each = (row: Int32Array) => live.check(row);
+  const report = explore(world, { ...options, ...(liveness && { each }) });
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  return { ...report, stores: live.stores, seconds };
+}
+
+/** The guard's scene without the guard. */
+export function runWithout(guard: Guard, limit = 3e6): Result {
+  const { rules = {}, slips = {}, scene, breaks } = guard;
+  return run(scene, { rules, slips, limit, trace: true, liveness: breaks === "liveness" });
+}
+
+export function line(name: string, r: Result): string {
+  const figures = [
+    `${r.states.toLocaleString("en")} states`,
+    `${r.transitions.toLocaleString("en")} steps`,
+    `depth ${r.depth}`,
+    ...(r.stores > 0 ? [`${r.stores.toLocaleString("en")} stores finished`] : []),
+    `${r.seconds.toFixed(1)} s`,
+  ];
+  const verdict =
+    r.violation ?? (r.exhausted ? "0 violations" : "NOT EXHAUSTED, 0 violations so far");
+  return `${name}: ${figures.join(", ")}: ${verdict}`;
+}
+
+export function story(r: Report): string {
+  return r.trace.map((step, i) => `${String(i + 1).padStart(4)}  ${step}`).join("\n");
+}
