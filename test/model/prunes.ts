@@ -122,7 +122,7 @@ export function sweepActor(
       return { ...l, copies: union(l.copies, need) };
     // The slip: the pack is spared, and leaves the list.
     const packs = l.s.list.packs.filter((p) => p !== pack);
-    return { ...l, s: { ...l.s, list: { ...l.s.list, packs }, cursor: l.s.cursor - 1 } };
+    return { ...l, s: { ...l.s, list: { ...l.s.list, packs } } };
   }
 
   function answer(l: SweepLocal, reply: Reply): SweepLocal[] {

@@ -3,7 +3,8 @@
  *
  * A renaming maps ids of processes to ids of alike ones, in every name, content and local. The state
  * that is kept is the least of all renamed ones. Sound because the steps never compare ids except
- * for equality, and every set in a local is kept sorted, so that a renamed local is again a local.
+ * for equality, every set in a local is kept sorted, and a step that acts on each of a set may take
+ * them in any order; so a renamed local is again a local.
  */
 import { INDEX, KINDS, SNAPSHOT, type World } from "./world.ts";
 

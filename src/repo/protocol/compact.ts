@@ -9,16 +9,17 @@ import type { Rules } from "./rules.ts";
 
 export interface Compact {
   readonly step: number;
-  readonly cursor: number;
+  /** Old runs that are still to be removed. */
   readonly runs: readonly string[];
-  /** Packs that the runs name; of these, at last, those that are gone. */
+  /** Packs that the runs name, those listed, and those that a read did not find. */
   readonly named: readonly string[];
   readonly listed: readonly string[];
+  readonly gone: readonly string[];
 }
 
-export const START_COMPACT: Compact = { step: 0, cursor: 0, runs: [], named: [], listed: [] };
+export const START_COMPACT: Compact = { step: 0, runs: [], named: [], listed: [], gone: [] };
 
-/** Packs that no listing showed, and that are gone if a read confirms it. */
+/** Packs that no listing showed; they are gone if a read of each confirms it. */
 export function absent(c: Compact): string[] {
   return without(c.named, c.listed);
 }
@@ -30,25 +31,23 @@ export function nextOfCompact(c: Compact, rules: Rules): Action {
     case "pack":
       return { do: "list", kind: "pack" };
     case "confirm":
-      return { do: "read", pack: absent(c)[c.cursor] ?? "" };
+      return { do: "read", pack: without(absent(c), c.gone)[0] ?? "" };
     case "merge":
       return { do: "work", work: "merge" };
     case "remove":
-      return { do: "remove", kind: "index", name: c.runs[c.cursor] ?? "" };
+      return { do: "remove", kind: "index", name: c.runs[0] ?? "" };
     default:
       return { do: "stop", outcome: "compacted" };
   }
 }
 
 /** Leaves out steps that have nothing to act on. */
-function settle(c: Compact, rules: Rules): Compact {
-  let now = c;
-  for (;;) {
-    const step = rules.compact[now.step];
-    const work = step === "confirm" ? absent(now) : step === "remove" ? now.runs : undefined;
-    if (work === undefined || now.cursor < work.length) return now;
-    now = { ...now, step: now.step + 1, cursor: 0 };
-  }
+function enter(c: Compact, rules: Rules): Compact {
+  const step = rules.compact[c.step];
+  const idle =
+    (step === "confirm" && without(absent(c), c.gone).length === 0) ||
+    (step === "remove" && c.runs.length === 0);
+  return idle ? enter({ ...c, step: c.step + 1 }, rules) : c;
 }
 
 /** `named`: with the answer that lists runs, the packs that they name. */
@@ -58,24 +57,27 @@ export function compactAfter(
   named: readonly string[],
   rules: Rules,
 ): Compact {
-  const on = { ...c, step: c.step + 1, cursor: 0 };
+  const on = { ...c, step: c.step + 1 };
   const found = answer.did === "list" ? answer.found : [];
   switch (rules.compact[c.step]) {
     case "index": {
       const runs = setOf(ofType(found, "run").map((r) => r.name));
-      return settle({ ...on, runs, named: setOf(named) }, rules);
+      return enter({ ...on, runs, named: setOf(named) }, rules);
     }
     case "pack":
-      return settle({ ...on, listed: setOf(ofType(found, "pack").map((p) => p.name)) }, rules);
+      return enter({ ...on, listed: setOf(ofType(found, "pack").map((p) => p.name)) }, rules);
     case "confirm": {
-      if (answer.did === "read" && answer.gone)
-        return settle({ ...c, cursor: c.cursor + 1 }, rules);
-      return settle({ ...c, listed: setOf(c.listed, [absent(c)[c.cursor] ?? ""]) }, rules);
+      const [pack = ""] = without(absent(c), c.gone);
+      const gone = answer.did === "read" && answer.gone;
+      return enter(
+        gone ? { ...c, gone: setOf(c.gone, [pack]) } : { ...c, listed: setOf(c.listed, [pack]) },
+        rules,
+      );
     }
     case "merge":
-      return settle({ ...on, named: [], listed: [] }, rules);
+      return enter({ ...on, named: [], listed: [], gone: [] }, rules);
     case "remove":
-      return settle({ ...c, cursor: c.cursor + 1 }, rules);
+      return enter({ ...c, runs: c.runs.slice(1) }, rules);
     default:
       return c;
   }

@@ -18,8 +18,8 @@ import type { Rules } from "./rules.ts";
 
 export interface Sweep {
   readonly step: number;
-  /** How far a step that acts once per object has come. */
-  readonly cursor: number;
+  /** What a step that acts once per object has still to do, in no order that matters. */
+  readonly left: readonly string[];
   readonly sweep: string;
   readonly list: Condemned;
   /** Claims put before this sweep began that have neither ended nor a fence. */
@@ -37,7 +37,7 @@ export interface Sweep {
 
 export function startSweep(sweep: string, list: Condemned): Sweep {
   const view = { open: [], found: [], condemned: [], packs: [], seen: [], absent: [], counted: [] };
-  return { step: 0, cursor: 0, sweep, list, ...view, outcome: "working" };
+  return { step: 0, left: [], sweep, list, ...view, outcome: "working" };
 }
 
 /** The objects a step acts on, one after the other; undefined for a step that acts once. */
@@ -60,13 +60,13 @@ function each(s: Sweep, rules: Rules): readonly string[] | undefined {
   }
 }
 
-/** Leaves out steps that have nothing to act on. */
-function settle(s: Sweep, rules: Rules): Sweep {
+/** Enters the step, or the next that has something to act on. */
+function enter(s: Sweep, rules: Rules): Sweep {
   let now = s;
-  for (let work = each(now, rules); work && now.cursor >= work.length; work = each(now, rules)) {
-    now = { ...now, step: now.step + 1, cursor: 0 };
+  for (let work = each(now, rules); work?.length === 0; work = each(now, rules)) {
+    now = { ...now, step: now.step + 1 };
   }
-  return now;
+  return { ...now, left: each(now, rules) ?? [] };
 }
 
 const LISTS: Partial<Record<Rules["sweep"][number], Extract<Action, { do: "list" }>["kind"]>> = {
@@ -87,7 +87,7 @@ export function nextOfSweep(s: Sweep, rules: Rules): Action {
   if (step === undefined) return { do: "stop", outcome: "swept" };
   const kind = LISTS[step];
   if (kind !== undefined) return { do: "list", kind };
-  const item = each(s, rules)?.[s.cursor] ?? "";
+  const [item = ""] = s.left;
   const { sweep } = s;
   switch (step) {
     case "intend":
@@ -110,14 +110,10 @@ export function nextOfSweep(s: Sweep, rules: Rules): Action {
 
 export function sweepAfter(s: Sweep, answer: Answer, rules: Rules): Sweep {
   if (answer.did === "put" && !answer.known) return s;
-  if (each(s, rules)?.[s.cursor] !== undefined) {
-    return settle({ ...s, cursor: s.cursor + 1 }, rules);
-  }
-  const on = { ...s, step: s.step + 1, cursor: 0 };
-  return settle(
-    answer.did === "list" ? learn(on, rules.sweep[s.step], answer.found, rules) : on,
-    rules,
-  );
+  if (s.left.length > 1) return { ...s, left: s.left.slice(1) };
+  const on = { ...s, step: s.step + 1, left: [] };
+  const step = rules.sweep[s.step];
+  return enter(answer.did === "list" ? learn(on, step, answer.found, rules) : on, rules);
 }
 
 function learn(
