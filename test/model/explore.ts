@@ -57,7 +57,7 @@ export function explore(world: World, options: Options = {}): Report {
   take(world.initial(), -1);
   const report = (exhausted: boolean): Report => {
     const path = broken !== null && options.trace ? pathTo(rows.length - 1, parents) : [];
-    const trace = tell(world, path, rows);
+    const trace = tell(world, path, rows, !options.full);
     return { states: seen.size, transitions, depth, violation: broken, trace, exhausted };
   };
   while (from < rows.length && broken === null) {
@@ -82,8 +82,8 @@ function pathTo(last: number, parents: readonly number[]): number[] {
 }
 
 /** Says which step leads from each state of the path to the next. */
-function tell(world: World, path: readonly number[], rows: Rows): string[] {
-  const successors = new Successors(world, false);
+function tell(world: World, path: readonly number[], rows: Rows, reduced: boolean): string[] {
+  const successors = new Successors(world, reduced);
   const [from, to] = [new Int32Array(world.width), new Int32Array(world.width)];
   return path.slice(1).map((next, i) => {
     rows.read(path[i] ?? 0, from);

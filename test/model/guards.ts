@@ -2,7 +2,7 @@
 import type { Stored } from "../../src/repo/protocol/records.ts";
 import { RULES, type Rules } from "../../src/repo/protocol/rules.ts";
 import type { Slips } from "./actor.ts";
-import { type Scene, writer } from "./scenes.ts";
+import { once, type Scene, writer } from "./scenes.ts";
 
 export interface Guard {
   readonly guard: string;
@@ -223,7 +223,7 @@ const SWEEP: Guard[] = [
     says: "snapshots are listed once (a short listing)",
     ...{ guard: "listed-twice", breaks: "safety" },
     scene: { ...hides, early: true, hidden: { snapshot: "s0", times: 1 } },
-    rules: { sweep: RULES.sweep.filter((s, i, all) => s !== "snapshots" || all[i - 1] !== s) },
+    rules: { sweep: once(RULES.sweep) },
   },
 ];
 

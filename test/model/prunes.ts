@@ -41,7 +41,8 @@ function choices(packs: readonly string[]): string[][] {
   return all.map((bits) => packs.filter((_, i) => bits & (1 << i)));
 }
 
-export function condemnActor(name: string): Actor<CondemnLocal> {
+/** `blank`: the list marks nothing. */
+export function condemnActor(name: string, blank = false): Actor<CondemnLocal> {
   return {
     start: { c: startCondemn(name) },
     todo({ c }) {
@@ -50,7 +51,8 @@ export function condemnActor(name: string): Actor<CondemnLocal> {
       return action.do === "work" ? { do: "stop", outcome: "" } : action;
     },
     answer({ c }, reply) {
-      const next = condemnAfter(c, plain(reply));
+      const learned = condemnAfter(c, plain(reply));
+      const next = blank ? { ...learned, marked: [] } : learned;
       if (nextOfCondemn(next).do !== "work") return [{ c: next }];
       return choices(next.packs).map((chosen) => ({
         c: condemnAfter(next, { did: "work", chosen }),

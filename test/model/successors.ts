@@ -28,6 +28,7 @@ export class Successors {
   private readonly world: World;
   readonly to: Int32Array;
   private readonly reduce: boolean;
+  private readonly fences = new Map<number, number>();
 
   constructor(world: World, reduce: boolean) {
     this.world = world;
@@ -55,8 +56,8 @@ export class Successors {
     const there = at.slot >= 0 && (((row[at.kind] ?? 0) >> at.slot) & 1) === 1;
     // A sweep may begin as soon as its list is there: its first listing then runs the longest.
     if (todo.do === "await") return there;
-    // Only the test of a writer, or of retention, can acknowledge.
-    if (at.kind === FENCE) return false;
+    // A writer's test may acknowledge.
+    if (at.kind === FENCE && world.setUp.processes[p]?.name.startsWith("writer")) return false;
     if (todo.do === "remove" && there) return false;
     for (let q = 0; q < world.count; q++) {
       if (q !== p && (world.step(row, q).changes >> at.kind) & 1) return false;
@@ -84,7 +85,7 @@ export class Successors {
           this.move(row, p, next);
           this.to[step.at.kind] = (this.to[step.at.kind] ?? 0) & ~(1 << step.at.slot);
           if (this.to[step.at.kind] !== row[step.at.kind]) {
-            this.disturb(row, p, step.at.kind, step.at.slot);
+            this.disturb(p, step.at.kind, step.at.slot);
           }
           this.tidy();
           emit(() => `${name} removes ${this.describe(step.at)}`);
@@ -173,23 +174,29 @@ export class Successors {
   private land(row: Int32Array, p: number, step: Step, name: string, emit: Emit): void {
     const { flight } = step;
     if (flight === null) return;
-    this.put(row, p, flight, flight.next);
-    this.to[this.world.windows + p] = row[this.world.windows + p] ?? 0;
+    const { windows } = this.world;
+    this.move(row, p, flight.next);
+    this.to[windows + p] = row[windows + p] ?? 0;
     if (step.todo.do === "list" && step.at.kind === flight.kind) {
-      addBits(this.to, this.world.windows + p, 1 << flight.slot);
+      addBits(this.to, windows + p, 1 << flight.slot);
     }
+    this.place(p, flight);
     emit(() => `what ${name} sent long ago lands: ${this.describe(flight)}`);
   }
 
   private put(row: Int32Array, p: number, at: Step["at"], next: number): void {
     this.move(row, p, next);
-    const { kind, slot, content } = at;
+    this.place(p, at);
+  }
+
+  /** The object is there now; every listing of its kind that runs may have it or not. */
+  private place(p: number, { kind, slot, content }: Step["at"]): void {
     const { to, world } = this;
     addBits(to, kind, 1 << slot);
     const from = world.content[kind] ?? -1;
     if (from >= 0) to[from + slot] = content;
     if (kind === INDEX && world.setUp.caches) addBits(to, world.ever, 1 << slot);
-    this.disturb(row, p, kind, slot);
+    this.disturb(p, kind, slot);
     this.tidy();
   }
 
@@ -203,18 +210,23 @@ export class Successors {
   }
 
   /** Every listing of this kind that runs now may have the object or not. */
-  private disturb(row: Int32Array, p: number, kind: number, slot: number): void {
+  private disturb(p: number, kind: number, slot: number): void {
     const { to, world } = this;
     for (let q = 0; q < world.count; q++) {
       if (q === p) continue;
-      const { todo, at } = world.step(row, q);
+      const { todo, at } = world.step(to, q);
       if (todo.do === "list" && at.kind === kind) addBits(to, world.windows + q, 1 << slot);
     }
   }
 
-  /** Forgets what objects held that are gone and that no listing can show any more. */
+  /**
+   * Forgets what makes no difference any more: what objects held that are gone and that no listing
+   * can show; intents that were withdrawn, and intents on claims that are finally fenced, while
+   * nobody lists fences (a claim is then fenced, or not, with them or without).
+   */
   private tidy(): void {
     const { to, world } = this;
+    if (this.reduce) to[FENCE] = this.fencesThatMatter(to);
     for (let kind = 0; kind < KINDS.length; kind++) {
       const at = world.content[kind] ?? -1;
       if (at < 0 || (kind === INDEX && world.setUp.caches)) continue;
@@ -227,6 +239,20 @@ export class Successors {
         if (!((shown >> slot) & 1)) to[at + slot] = 0;
       }
     }
+  }
+
+  private fencesThatMatter(row: Int32Array): number {
+    const { world } = this;
+    const fences = row[FENCE] ?? 0;
+    if (fences === 0) return 0;
+    for (let q = 0; q < world.count; q++) {
+      if (world.step(row, q).at.kind === FENCE && world.step(row, q).todo.do === "list") return fences;
+    }
+    const old = this.fences.get(fences);
+    if (old !== undefined) return old;
+    const now = world.mattering(fences);
+    this.fences.set(fences, now);
+    return now;
   }
 
   describe({ kind, slot, content }: Step["at"]): string {

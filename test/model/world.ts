@@ -72,9 +72,11 @@ class Numbers<T> {
   of(text: string, value: () => T): number {
     const old = this.known.get(text);
     if (old !== undefined) return old;
-    this.known.set(text, this.values.length);
-    this.values.push(value());
-    return this.values.length - 1;
+    const number = this.known.size;
+    this.known.set(text, number);
+    // Working out the value may number others, after this one.
+    this.values[number] = value();
+    return number;
   }
 }
 
@@ -132,6 +134,14 @@ export class World {
     return this.steps[p]?.values[row[this.locals + p] ?? 0] as Step;
   }
 
+  private actor(p: number): Actor {
+    return (this.setUp.processes[p] as SetUp["processes"][number]).actor;
+  }
+
+  private slot(kind: number, slot: number): Slot {
+    return (this.slots[kind] as Numbers<Slot>).values[slot] as Slot;
+  }
+
   private place(row: Int32Array, { kind, slot, content }: Change): void {
     addBits(row, kind, 1 << slot);
     const at = this.content[kind] ?? -1;
@@ -159,7 +169,7 @@ export class World {
   private number(p: number, local: Local): number {
     const steps = this.steps[p] as Numbers<Step>;
     return steps.of(JSON.stringify(local), () => {
-      const { actor } = this.setUp.processes[p] as SetUp["processes"][number];
+      const actor = this.actor(p);
       const todo: Todo = actor.todo(local);
       const at = this.target(todo);
       const flown = local.flight ?? null;
@@ -184,7 +194,7 @@ export class World {
   private follow(p: number, step: Step, key: number | string, reply: () => Reply) {
     const old = step.memo.get(key);
     if (old !== undefined) return old;
-    const { actor } = this.setUp.processes[p] as SetUp["processes"][number];
+    const actor = this.actor(p);
     const next = actor.answer(step.local, reply()).map((l: Local) => this.number(p, l));
     const once = [...new Set<number>(next)];
     step.memo.set(key, once);
@@ -216,13 +226,32 @@ export class World {
   }
 
   private object(row: Int32Array, kind: number, slot: number): Found {
-    const { record } = this.slots[kind]?.values[slot] as Slot;
+    const { record } = this.slot(kind, slot);
     const text = this.text(row, kind, slot);
     return kind === CONDEMNED ? JSON.parse(text) : { ...record, content: text };
   }
 
+  /** Of these fences, those that still make a claim fenced or not. */
+  mattering(fences: number): number {
+    const all = this.slots[FENCE]?.values ?? [];
+    const here = all.map((slot, i) => ({ record: slot.record, bit: 1 << i }));
+    const there = here.filter(({ bit }) => fences & bit);
+    const final = (claim: string) =>
+      there.some(({ record: r }) => r.type === "fence" && r.claim === claim);
+    const taken = (claim: string, sweep: string) =>
+      ["intent", "withdrawn"].every((type) =>
+        there.some(({ record: r }) => r.type === type && "sweep" in r && r.sweep === sweep && r.claim === claim),
+      );
+    const matters = there.filter(({ record: r }) =>
+      r.type === "intent" || r.type === "withdrawn"
+        ? !final(r.claim) && !taken(r.claim, r.sweep)
+        : true,
+    );
+    return matters.reduce((mask, { bit }) => mask | bit, 0);
+  }
+
   renamedSlot(kind: number, slot: number, renaming: Renaming): number {
-    const { name, record } = this.slots[kind]?.values[slot] as Slot;
+    const { name, record } = this.slot(kind, slot);
     const object = { kind: KINDS[kind] as Listing, name: String(renaming(name)), content: "" };
     return this.change({ ...object, record: renaming(record) as Stored }).slot;
   }
@@ -233,8 +262,8 @@ export class World {
   }
 
   renamedLocal(p: number, local: number, q: number, renaming: Renaming): number {
-    const { local: value } = this.steps[p]?.values[local] as Step;
-    return this.number(q, renaming(value) as Local);
+    const step = this.steps[p]?.values[local];
+    return this.number(q, renaming(step?.local) as Local);
   }
 
   afterPut(p: number, step: Step, known: boolean): readonly number[] {
