@@ -7,7 +7,7 @@ import { type Actor, both, type Found, minus, type Reply, type Slips, union } fr
 import { condemnActor, sweepActor } from "./prunes.ts";
 import { hashRow, Seen } from "./states.ts";
 import { KINDS, type World } from "./world.ts";
-import { writerActor } from "./writers.ts";
+import { WriterActor } from "./writers.ts";
 
 type Objects = Map<Listing, Map<string, Found>>;
 
@@ -96,7 +96,7 @@ export class Liveness {
     const there = union(...[...(objects.get("pack")?.values() ?? [])].map((p) => p.content ?? ""));
     if (minus(there, kept) !== "") return `garbage stays for ever: ${minus(there, kept)}`;
     const wants = both(union(...[...snapshots.values()].map((s) => s.refs)), "abc");
-    const writer = writerActor({ id: "w9", wants, attempts: 1 }, rules, this.slips);
+    const writer = new WriterActor({ id: "w9", wants, attempts: 1 }, rules, this.slips);
     const end = alone(objects, writer);
     return end === "acknowledged" ? null : `a new writer is not acknowledged: ${end}`;
   }

@@ -10,7 +10,7 @@ import { putting, rowsFor } from "./actor.ts";
 import { compactActor, forgetActor, lateActor, retainActor } from "./keepers.ts";
 import { condemnActor, sweepActor } from "./prunes.ts";
 import type { SetUp } from "./world.ts";
-import { snapshotOf, type WriterConfig, writerActor } from "./writers.ts";
+import { snapshotOf, WriterActor, type WriterConfig } from "./writers.ts";
 
 export interface Scene {
   /** Chunks of s0. */
@@ -97,7 +97,7 @@ export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): Se
   const acked = ["s0", ...(scene.second ? ["s1"] : [])];
   const processes: Process[] = [];
   const add = (name: string, actor: Actor) => processes.push({ name, actor });
-  for (const w of scene.writers) add(`writer ${w.id}`, writerActor(w, rules, slips));
+  for (const w of scene.writers) add(`writer ${w.id}`, new WriterActor(w, rules, slips));
   scene.prunes.forEach((sweeps, k) => {
     if (!(scene.early && k === 0)) add(`prune k${k}`, condemnActor(`k${k}`, scene.lean));
     for (let n = 0; n < sweeps; n++) {

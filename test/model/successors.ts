@@ -192,11 +192,14 @@ export class Successors {
   /** The object is there now; every listing of its kind that runs may have it or not. */
   private place(p: number, { kind, slot, content }: Step["at"]): void {
     const { to, world } = this;
-    addBits(to, kind, 1 << slot);
-    const from = world.content[kind] ?? -1;
-    if (from >= 0) to[from + slot] = content;
-    if (kind === INDEX && world.setUp.caches) addBits(to, world.ever, 1 << slot);
-    this.disturb(p, kind, slot);
+    // Final fences on one claim are all alike and are one object here: a second changes nothing.
+    if (!(((to[kind] ?? 0) >> slot) & 1)) {
+      addBits(to, kind, 1 << slot);
+      const from = world.content[kind] ?? -1;
+      if (from >= 0) to[from + slot] = content;
+      if (kind === INDEX && world.setUp.caches) addBits(to, world.ever, 1 << slot);
+      this.disturb(p, kind, slot);
+    }
     this.tidy();
   }
 
@@ -246,7 +249,8 @@ export class Successors {
     const fences = row[FENCE] ?? 0;
     if (fences === 0) return 0;
     for (let q = 0; q < world.count; q++) {
-      if (world.step(row, q).at.kind === FENCE && world.step(row, q).todo.do === "list") return fences;
+      if (world.step(row, q).at.kind === FENCE && world.step(row, q).todo.do === "list")
+        return fences;
     }
     const old = this.fences.get(fences);
     if (old !== undefined) return old;

@@ -240,7 +240,10 @@ export class World {
       there.some(({ record: r }) => r.type === "fence" && r.claim === claim);
     const taken = (claim: string, sweep: string) =>
       ["intent", "withdrawn"].every((type) =>
-        there.some(({ record: r }) => r.type === type && "sweep" in r && r.sweep === sweep && r.claim === claim),
+        there.some(
+          ({ record: r }) =>
+            r.type === type && "sweep" in r && r.sweep === sweep && r.claim === claim,
+        ),
       );
     const matters = there.filter(({ record: r }) =>
       r.type === "intent" || r.type === "withdrawn"

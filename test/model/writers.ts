@@ -58,28 +58,47 @@ export function snapshotOf(config: WriterConfig, attempt: number): Kept {
   return { type: "snapshot", name: `${claim}s`, claim, heads: config.heads ?? [] };
 }
 
-export function writerActor(config: WriterConfig, rules: Rules, slips: Slips): Actor<WriterLocal> {
-  const { id } = config;
-  const last = (l: WriterLocal) => l.attempt + 1 >= config.attempts;
-  const packName = (l: WriterLocal) =>
-    slips.sameName && config.brings ? "p0" : `${id}.${l.attempt}p`;
+export class WriterActor implements Actor<WriterLocal> {
+  readonly start: WriterLocal;
+  readonly doubts: boolean;
+  private readonly config: WriterConfig;
+  private readonly rules: Rules;
+  private readonly slips: Slips;
 
-  function begin(attempt: number, flight: Flight | null, acked: readonly string[]): WriterLocal {
-    const { claim, name } = snapshotOf(config, attempt);
-    const w = startWriter(claim, name, config.heads ?? []);
+  constructor(config: WriterConfig, rules: Rules, slips: Slips) {
+    this.config = config;
+    this.rules = rules;
+    this.slips = slips;
+    this.doubts = config.unknown ?? false;
+    this.start = this.begin(0, null, []);
+  }
+
+  private last(l: WriterLocal): boolean {
+    return l.attempt + 1 >= this.config.attempts;
+  }
+
+  private packName(l: WriterLocal): string {
+    const { id, brings } = this.config;
+    return this.slips.sameName && brings ? "p0" : `${id}.${l.attempt}p`;
+  }
+
+  private begin(attempt: number, flight: Flight | null, acked: readonly string[]): WriterLocal {
+    const { claim, name } = snapshotOf(this.config, attempt);
+    const w = startWriter(claim, name, this.config.heads ?? []);
     return { w, attempt, rows: [], missing: null, sources: null, stored: "nothing", flight, acked };
   }
 
-  function again(l: WriterLocal, flight: Flight | null): WriterLocal[] {
-    if (last(l)) return [];
-    const next = begin(l.attempt + 1, flight, l.acked);
+  private again(l: WriterLocal, flight: Flight | null): WriterLocal[] {
+    if (this.last(l)) return [];
+    const next = this.begin(l.attempt + 1, flight, l.acked);
     // The slip: what was listed and uploaded under the old claim is believed under the new one.
-    return [slips.keepListing ? { ...next, missing: "", stored: "all" } : next];
+    return [this.slips.keepListing ? { ...next, missing: "", stored: "all" } : next];
   }
 
   /** Goes on over what needs no store: working out what is missing, and endings. */
-  function onward(l: WriterLocal): WriterLocal {
-    if (nextOfWriter(l.w, rules).do !== "work") return conclude(l);
+  private onward(l: WriterLocal): WriterLocal {
+    const { config, rules, slips } = this;
+    if (nextOfWriter(l.w, rules).do !== "work") return this.conclude(l);
     if (l.missing === null) {
       if (slips.wholeParent && l.parent === undefined) return l;
       const rows = l.rows.map((r) => r.split("@"));
@@ -87,29 +106,29 @@ export function writerActor(config: WriterConfig, rules: Rules, slips: Slips): A
       const missing = minus(config.wants, safe.join(""));
       const held = rows.filter(([c = ""]) => missing.includes(c)).map(([, p = ""]) => p);
       const sources = config.undeletes && missing !== "" ? held : null;
-      return onward({ ...l, rows: [], missing, sources });
+      return this.onward({ ...l, rows: [], missing, sources });
     }
     if (l.missing !== "" && l.stored !== "all") return l;
     const w = writerAfter(l.w, { did: "work", chosen: [] }, rules);
-    return onward({ ...l, w, missing: "", sources: null, stored: "all" });
+    return this.onward({ ...l, w, missing: "", sources: null, stored: "all" });
   }
 
-  function conclude(l: WriterLocal): WriterLocal {
+  private conclude(l: WriterLocal): WriterLocal {
     const { w } = l;
     if (w.outcome === "acknowledged" && w.put === "known" && !l.acked.includes(w.snapshot)) {
       const acked = [...l.acked, w.snapshot];
-      if (!slips.sameClaim || last(l)) return { ...l, acked };
-      const { name } = snapshotOf(config, l.attempt + 1);
-      const step = rules.writer.indexOf("snapshot");
+      if (!this.slips.sameClaim || this.last(l)) return { ...l, acked };
+      const { name } = snapshotOf(this.config, l.attempt + 1);
+      const step = this.rules.writer.indexOf("snapshot");
       const more = { ...w, step, snapshot: name, put: "no", outcome: "working" } as const;
       return { ...l, w: more, attempt: l.attempt + 1, acked };
     }
     const over = w.outcome === "fenced" || w.outcome === "unknown";
-    return (over && again(l, l.flight ?? null)[0]) || l;
+    return (over && this.again(l, l.flight ?? null)[0]) || l;
   }
 
-  function todo(l: WriterLocal): Todo {
-    const action = nextOfWriter(l.w, rules);
+  todo(l: WriterLocal): Todo {
+    const action = nextOfWriter(l.w, this.rules);
     if (action.do === "put") return putting(action.record);
     if (action.do !== "work") return action;
     if (l.missing === null) return { do: "list", kind: "snapshot" };
@@ -118,45 +137,45 @@ export function writerActor(config: WriterConfig, rules: Rules, slips: Slips): A
       if (pack === undefined) return { do: "stop", outcome: "what should come back is gone" };
       return { do: "read", pack };
     }
-    const chunks = config.brings ?? l.missing;
-    if (l.stored === "nothing") return putBulk("pack", packName(l), chunks);
-    return putBulk("index", `${id}.${l.attempt}r`, rowsFor(chunks, packName(l)));
+    const chunks = this.config.brings ?? l.missing;
+    if (l.stored === "nothing") return putBulk("pack", this.packName(l), chunks);
+    return putBulk("index", `${this.config.id}.${l.attempt}r`, rowsFor(chunks, this.packName(l)));
   }
 
-  function answer(l: WriterLocal, reply: Reply): WriterLocal[] {
-    const done = todo(l);
+  answer(l: WriterLocal, reply: Reply): WriterLocal[] {
+    const { rules } = this;
+    const done = this.todo(l);
     if (reply.did === "read") {
-      const missing = l.missing ?? "";
-      const whole = reply.content !== null && minus(missing, reply.content) === "";
+      const whole = reply.content !== null && minus(l.missing ?? "", reply.content) === "";
       return [{ ...l, sources: whole ? null : (l.sources ?? []).slice(1) }];
     }
     if (done.do === "put" && reply.did === "put" && !reply.known) {
       const { kind, name, content } = done;
       const flight = { kind, name, content };
-      if (kind !== "snapshot") return again(l, flight);
-      return [onward({ ...l, w: writerAfter(l.w, reply, rules), flight })];
+      if (kind !== "snapshot") return this.again(l, flight);
+      return [this.onward({ ...l, w: writerAfter(l.w, reply, rules), flight })];
     }
     if (done.do === "put" && done.kind === "pack") return [{ ...l, stored: "pack" }];
-    if (done.do === "put" && done.kind === "index") return [onward({ ...l, stored: "all" })];
+    if (done.do === "put" && done.kind === "index") return [this.onward({ ...l, stored: "all" })];
     if (reply.did === "list" && nextOfWriter(l.w, rules).do === "work") {
+      const { parent } = this.config;
       return [
-        onward({ ...l, parent: reply.found.some((f) => "name" in f && f.name === config.parent) }),
+        this.onward({ ...l, parent: reply.found.some((f) => "name" in f && f.name === parent) }),
       ];
     }
     const listed = done.do === "list" && done.kind === "index" && reply.did === "list";
     const rows = listed ? rowsOf(reply.found) : l.rows;
-    return [onward({ ...l, w: writerAfter(l.w, plain(reply), rules), rows })];
+    return [this.onward({ ...l, w: writerAfter(l.w, plain(reply), rules), rows })];
   }
 
-  function restart(l: WriterLocal): WriterLocal[] {
-    if (!config.crashes || l.acked.length > 0 || todo(l).do === "stop") return [];
-    return again(l, l.flight ?? null);
+  restart(l: WriterLocal): WriterLocal[] {
+    if (!this.config.crashes || l.acked.length > 0 || this.todo(l).do === "stop") return [];
+    return this.again(l, l.flight ?? null);
   }
-  function changes(l: WriterLocal): readonly Listing[] {
-    if (todo(l).do === "stop" && restart(l).length === 0) return [];
-    if (l.acked.length > 0 && !slips.sameClaim) return ["claim"];
+
+  changes(l: WriterLocal): readonly Listing[] {
+    if (this.todo(l).do === "stop" && this.restart(l).length === 0) return [];
+    if (l.acked.length > 0 && !this.slips.sameClaim) return ["claim"];
     return ["claim", "pack", "index", "snapshot"];
   }
-  const doubts = config.unknown ?? false;
-  return { start: begin(0, null, []), todo, answer, restart, changes, doubts };
 }
