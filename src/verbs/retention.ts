@@ -1,8 +1,8 @@
 /**
- * Which snapshots a retention policy keeps and forgets: a plan, from facts alone, with a reason for each.
+ * Which snapshots a policy keeps and forgets: a plan, from facts alone, with reasons.
  *
  * Invariants: order comes from the log (what each writer saw, and its own sequence), never from
- * clocks; where times disagree with that order nothing of the group is forgotten. Only snapshots that
+ * clocks; where times disagree with that order nothing of the group is forgotten. Only those that
  * passed the writer's test count as kept. A group is never emptied unless that was asked for.
  */
 import { Failure } from "../base/failure.ts";

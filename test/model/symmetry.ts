@@ -1,7 +1,7 @@
 /**
  * Symmetry: states that differ only in which of several alike processes is which are one state.
  *
- * A renaming maps ids of processes to ids of alike ones, in every name, content and local. The state
+ * A renaming maps ids of processes to those of alike ones, in names, contents and locals. The state
  * that is kept is the least of all renamed ones. Sound because the steps never compare ids except
  * for equality, every set in a local is kept sorted, and a step that acts on each of a set may take
  * them in any order; so a renamed local is again a local.

@@ -1,8 +1,8 @@
 /**
- * The model's world: a store of single objects, and processes that may pause for ever before any step.
+ * The model's world: a store of single objects, and processes that may pause before any step.
  *
  * The store promises read-after-write and list-after-write of single objects and nothing more. An
- * object put or removed while a listing runs is in it or not, each on its own. A listing begins when
+ * object put or removed while a listing runs is in it or not, each by itself. A listing begins when
  * its process's step before it ends: one that began later could see nothing that this one cannot.
  * A crash is a pause that never ends; a crash with a new start, and puts of unknown outcome, are
  * steps of their own.

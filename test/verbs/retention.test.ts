@@ -1,3 +1,4 @@
+/** Retention: what each rule keeps, and all that makes it refuse. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Candidate, type Policy, planRetention } from "../../src/verbs/retention.ts";

@@ -1,7 +1,7 @@
 /**
  * Compaction of index runs: one run in place of several.
  *
- * Invariants: the new run is durable before an old one goes; a row is dropped only when a read of its
+ * Invariants: the new run is durable before an old one goes; a row goes only when a read of its
  * pack finds nothing, for a pack is put before any run that names it and its name never comes back.
  */
 import { type Action, type Answer, ofType, setOf, without } from "./records.ts";

@@ -1,7 +1,7 @@
 /**
  * Condemning: the first half of a prune. Deletes nothing.
  *
- * Commit point: the put of the list. Its choice of packs is a matter of policy, never of safety: what
+ * Commit point: the put of the list. Its choice of packs is policy and never safety: what
  * turns out to be needed is copied out before anything is removed.
  */
 import { type Action, type Answer, ofType, setOf, without } from "./records.ts";

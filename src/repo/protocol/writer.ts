@@ -79,7 +79,7 @@ export function writerAfter(w: Writer, answer: Answer, rules: Rules): Writer {
   }
 }
 
-/** The put's outcome is unknown: a snapshot that is seen was put; one that is not may still come. */
+/** A snapshot that is seen was put; one that is not seen may still come. */
 function afterDoubt(w: Writer, answer: Answer, rules: Rules): Writer {
   if (answer.did !== "list") return w;
   if (ofType(answer.found, "snapshot").some((s) => s.name === w.snapshot)) {
