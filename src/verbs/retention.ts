@@ -1,5 +1,6 @@
 /**
  * Which snapshots a policy keeps and forgets: a plan, from facts alone, with reasons.
+ * Commit point: none; `forget` carries out what is planned here.
  *
  * Invariants: order comes from the log (what each writer saw, and its own sequence), never from
  * clocks; where times disagree with that order nothing of the group is forgotten. Only those that
