@@ -1,8 +1,8 @@
 /** The deletion protocol holds in every small scene, and every guard is seen to matter. */
 import { describe, expect, it } from "vitest";
 import { GUARDS } from "./guards.ts";
-import { line, run, runWithout } from "./report.ts";
-import { SMALL } from "./scenes.ts";
+import { line, lineOfWalks, run, runWalks, runWithout } from "./report.ts";
+import { SMALL, WIDE } from "./scenes.ts";
 
 const scene = (name: string) => SMALL[name] ?? expect.fail(`no scene is called ${name}`);
 const [ONE, TWO] = ["1 writer, 1 prune", "2 writers, 1 prune"];
@@ -36,6 +36,30 @@ describe("the deletion protocol", () => {
       expect([result.violation, result.exhausted]).toEqual([null, true]);
     }
   });
+});
+
+describe("random walks through scenes too large to exhaust", () => {
+  const wide = Object.entries(WIDE);
+
+  it.each(wide)(
+    "lose nothing: %s",
+    (name, scene) => {
+      const result = runWalks(scene, 0, 1000);
+      console.log(lineOfWalks(name, result));
+      expect(result.broken).toBeNull();
+    },
+    120_000,
+  );
+
+  it.each(["condemned", "claim-first", "wait", "intent", "keepers-spared"])(
+    "find what is lost without %s",
+    (name) => {
+      const { rules = {} } = GUARDS.find((g) => g.guard === name) ?? {};
+      const found = wide.map(([, scene]) => runWalks(scene, 0, 1000, { rules }).broken);
+      expect(found.some((broken) => broken !== null)).toBe(true);
+    },
+    120_000,
+  );
 });
 
 describe("the model's reductions", () => {

@@ -1,14 +1,16 @@
 /**
- * `npm run model`: explores every scene, small and large, and prints what was exhausted.
+ * `npm run model`: explores every scene, small and large, prints what was exhausted, and walks at
+ * random through scenes that are too large for that.
  *
  * `--without GUARD` leaves one guard out and tells the shortest way to the harm; `--guards` lists
- * them; `--scene TEXT` runs scenes whose name has the text; `--limit STATES` stops a scene there.
+ * them; `--scene TEXT` runs scenes whose name has the text; `--limit STATES` stops a scene there; `--walks N` and `--seed N` say how many
+ * walks there are and with which seed they begin.
  * Exits 1 when the protocol fails, or a missing guard does no harm.
  */
 import { parseArgs } from "node:util";
 import { GUARDS } from "./guards.ts";
-import { line, run, runWithout, story } from "./report.ts";
-import { LARGE, SMALL } from "./scenes.ts";
+import { line, lineOfWalks, run, runWalks, runWithout, story } from "./report.ts";
+import { LARGE, SMALL, WIDE } from "./scenes.ts";
 
 const { values } = parseArgs({
   options: {
@@ -16,6 +18,8 @@ const { values } = parseArgs({
     guards: { type: "boolean" },
     scene: { type: "string" },
     limit: { type: "string" },
+    walks: { type: "string" },
+    seed: { type: "string" },
   },
 });
 
@@ -45,10 +49,24 @@ function scenes(text: string, limit: number): boolean {
   return fine;
 }
 
+function walks(text: string, first: number, count: number): boolean {
+  let fine = true;
+  for (const [name, scene] of Object.entries(WIDE)) {
+    if (!name.includes(text)) continue;
+    const result = runWalks(scene, first, count);
+    console.log(lineOfWalks(name, result));
+    if (result.broken !== null) console.log(story(result.broken));
+    fine &&= result.broken === null;
+  }
+  return fine;
+}
+
 if (values.guards) {
   for (const { guard, breaks, says } of GUARDS) console.log(`${guard} (${breaks}): ${says}`);
 } else if (values.without !== undefined) {
   process.exitCode = without(values.without) ? 0 : 1;
 } else {
-  process.exitCode = scenes(values.scene ?? "", Number(values.limit ?? 2e8)) ? 0 : 1;
+  const { scene = "", limit = 2e8, walks: count = 2e4, seed = 0 } = values;
+  const [known, wide] = [scenes(scene, Number(limit)), walks(scene, Number(seed), Number(count))];
+  process.exitCode = known && wide ? 0 : 1;
 }

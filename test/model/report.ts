@@ -5,6 +5,7 @@ import { explore, type Options, type Report } from "./explore.ts";
 import type { Guard } from "./guards.ts";
 import { Liveness } from "./liveness.ts";
 import { type Scene, setUp } from "./scenes.ts";
+import { type Walk, walk } from "./walk.ts";
 import { World } from "./world.ts";
 
 export interface Result extends Report {
@@ -36,6 +37,35 @@ export function runWithout(guard: Guard, limit = 3e6): Result {
   return run(scene, { rules, slips, limit, trace: true, liveness: breaks === "liveness" });
 }
 
+export interface Walks {
+  readonly walks: number;
+  readonly steps: number;
+  readonly seconds: number;
+  /** The first that ended in a violation. */
+  readonly broken: Walk | null;
+}
+
+/** Walks with the seeds from `first` on, up to the first violation. */
+export function runWalks(scene: Scene, first: number, count: number, variant: Variant = {}): Walks {
+  const start = process.hrtime.bigint();
+  const world = new World(setUp(scene, { ...RULES, ...variant.rules }, variant.slips));
+  let [walks, steps] = [0, 0];
+  let broken: Walk | null = null;
+  for (let seed = first; seed < first + count && broken === null; seed++) {
+    const one = walk(world, seed);
+    walks++;
+    steps += one.steps;
+    if (one.violation !== null) broken = one;
+  }
+  return { walks, steps, seconds: Number(process.hrtime.bigint() - start) / 1e9, broken };
+}
+
+export function lineOfWalks(name: string, r: Walks): string {
+  const figures = `${r.walks.toLocaleString("en")} walks, ${r.steps.toLocaleString("en")} steps`;
+  const verdict = r.broken ? `seed ${r.broken.seed}: ${r.broken.violation}` : "0 violations";
+  return `${name}: ${figures}, ${r.seconds.toFixed(1)} s: ${verdict}`;
+}
+
 export function line(name: string, r: Result): string {
   const figures = [
     `${r.states.toLocaleString("en")} states`,
@@ -49,6 +79,6 @@ export function line(name: string, r: Result): string {
   return `${name}: ${figures.join(", ")}: ${verdict}`;
 }
 
-export function story(r: Report): string {
+export function story(r: Report | Walk): string {
   return r.trace.map((step, i) => `${String(i + 1).padStart(4)}  ${step}`).join("\n");
 }

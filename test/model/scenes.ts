@@ -228,3 +228,21 @@ export const LARGE: Record<string, Scene> = {
     ...{ alike: [WRITERS, PRUNES], room: [5, 5, 2], lean: true },
   },
 };
+
+/** Too large to exhaust: walked at random. */
+export const WIDE: Record<string, Scene> = {
+  "3 writers that resume, 2 prunes, retention, compaction": {
+    ...{ base: "ab", prunes: [1, 1], forgets, retains: 1, compactions: 1, caches: true },
+    writers: [writer("w0", "a", resumes), writer("w1", "b", resumes), writer("w2", "ac", resumes)],
+    room: [12, 12, 2],
+  },
+  "writer, undelete, sync, 2 prunes of 2 sweeps": {
+    ...{ base: "ab", prunes: [2, 2], forgotten: ["s0"], compactions: 1, late: true },
+    writers: [
+      writer("w0", "ab", { undeletes: true }),
+      writer("w1", "a", { brings: "ac", unknown: true }),
+      writer("w2", "b"),
+    ],
+    room: [12, 12, 2],
+  },
+};

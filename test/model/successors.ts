@@ -65,7 +65,8 @@ export class Successors {
     return true;
   }
 
-  private of(row: Int32Array, p: number, emit: Emit): void {
+  /** The steps of one process. */
+  of(row: Int32Array, p: number, emit: Emit): void {
     const { world } = this;
     const step = world.step(row, p);
     const name = world.setUp.processes[p]?.name ?? "";
