@@ -17,7 +17,7 @@ export interface Flight {
 
 export type Todo =
   | (Flight & { readonly do: "put"; readonly record: Stored })
-  | Exclude<Action, { do: "work" } | { do: "put" }>
+  | Exclude<Action, { do: "work" | "put" }>
   | { readonly do: "await"; readonly name: string };
 
 export type Reply =
@@ -87,6 +87,11 @@ function nameOf(record: Stored): { kind: Listing; name: string } {
     default:
       return { kind: record.type, name: record.name };
   }
+}
+
+/** The removal of the object that holds a record. */
+export function removing(record: Stored): Todo {
+  return { do: "remove", ...nameOf(record) };
 }
 
 /** The put of a record; its content matters where one name may come with several. */

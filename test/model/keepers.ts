@@ -1,4 +1,4 @@
-/** Compaction of index runs, late writers, and forgetting by retention or by name. */
+/** What keeps house: compaction, retired claims, late runs, forgetting by retention or by name. */
 import {
   absent,
   type Compact,
@@ -12,8 +12,14 @@ import {
   nextOfForget,
   START_FORGET,
 } from "../../src/repo/protocol/forget.ts";
+import {
+  nextOfRetire,
+  type Retire,
+  retireAfter,
+  START_RETIRE,
+} from "../../src/repo/protocol/retire.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
-import { type Actor, type Local, plain, putBulk, putting, rowsOf } from "./actor.ts";
+import { type Actor, type Local, plain, putBulk, putting, removing, rowsOf } from "./actor.ts";
 
 export interface CompactLocal extends Local {
   readonly c: Compact;
@@ -87,6 +93,23 @@ export function retainActor(rules: Rules): Actor<ForgetLocal> {
 
 export interface NameLocal extends Local {
   readonly done: boolean;
+}
+
+export interface RetireLocal extends Local {
+  readonly r: Retire;
+}
+
+export function retireActor(): Actor<RetireLocal> {
+  return {
+    start: { r: START_RETIRE },
+    todo({ r }) {
+      const action = nextOfRetire(r);
+      return action.do === "retire" ? removing(action.record) : action;
+    },
+    answer: ({ r }, reply) => [{ r: retireAfter(r, plain(reply)) }],
+    restart: () => [],
+    changes: ({ r }) => (nextOfRetire(r).do === "stop" ? [] : ["claim"]),
+  };
 }
 
 /** A writer that slept long: its claim was fenced, and it still puts the run of its pack p1. */

@@ -7,7 +7,7 @@ import type { Kept, Stored } from "../../src/repo/protocol/records.ts";
 import { RULES, type Rules } from "../../src/repo/protocol/rules.ts";
 import type { Actor, Slips } from "./actor.ts";
 import { putting, rowsFor } from "./actor.ts";
-import { compactActor, forgetActor, lateActor, retainActor } from "./keepers.ts";
+import { compactActor, forgetActor, lateActor, retainActor, retireActor } from "./keepers.ts";
 import { condemnActor, sweepActor } from "./prunes.ts";
 import type { SetUp } from "./world.ts";
 import { snapshotOf, WriterActor, type WriterConfig } from "./writers.ts";
@@ -23,6 +23,8 @@ export interface Scene {
   readonly forgotten?: readonly string[];
   readonly retains?: number;
   readonly compactions?: number;
+  /** Processes that remove ended claims. */
+  readonly retires?: number;
   readonly caches?: boolean;
   readonly hidden?: SetUp["hidden"];
   /**
@@ -111,6 +113,7 @@ export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): Se
   for (let n = 0; n < (scene.compactions ?? 0); n++) {
     add(`compaction ${n}`, compactActor(`m${n}`, rules));
   }
+  for (let n = 0; n < (scene.retires ?? 0); n++) add(`retirement ${n}`, retireActor());
   const { caches = false, hidden, room, alike } = scene;
   return {
     ...{ processes, objects, acked, snapshots, rules, caches },
@@ -169,6 +172,10 @@ export const SMALL: Record<string, Scene> = {
   },
   "retention acts on what may not be acknowledged": {
     ...{ base: "a", writers: [writer("w0", "b", { unknown: true })], prunes: [1], retains: 1 },
+  },
+  "ended claims are removed": {
+    ...{ base: "a", writers: [writer("w0", "a")], prunes: [1], forgets: ["s0", "w0.0s"] },
+    retires: 1,
   },
   "sync brings packs whole": {
     ...{ base: "a", writers: [writer("w0", "a", { brings: "ab" })], prunes: [1], forgets },
@@ -232,12 +239,20 @@ export const LARGE: Record<string, Scene> = {
 /** Too large to exhaust: walked at random. */
 export const WIDE: Record<string, Scene> = {
   "3 writers that resume, 2 prunes, retention, compaction": {
-    ...{ base: "ab", prunes: [1, 1], forgets, retains: 1, compactions: 1, caches: true },
+    ...{
+      base: "ab",
+      prunes: [1, 1],
+      forgets,
+      retains: 1,
+      compactions: 1,
+      caches: true,
+      retires: 1,
+    },
     writers: [writer("w0", "a", resumes), writer("w1", "b", resumes), writer("w2", "ac", resumes)],
     room: [12, 12, 2],
   },
   "writer, undelete, sync, 2 prunes of 2 sweeps": {
-    ...{ base: "ab", prunes: [2, 2], forgotten: ["s0"], compactions: 1, late: true },
+    ...{ base: "ab", prunes: [2, 2], forgotten: ["s0"], compactions: 1, late: true, retires: 1 },
     writers: [
       writer("w0", "ab", { undeletes: true }),
       writer("w1", "a", { brings: "ac", unknown: true }),
