@@ -2,7 +2,8 @@
 import type { Stored } from "../../src/repo/protocol/records.ts";
 import { RULES, type Rules } from "../../src/repo/protocol/rules.ts";
 import type { Slips } from "./actor.ts";
-import { once, type Scene, writer } from "./scenes.ts";
+import { writer } from "./scenes.ts";
+import { once, type Scene } from "./stage.ts";
 
 export interface Guard {
   readonly guard: string;
@@ -39,76 +40,99 @@ const anyWithdrawal = (claim: string, fences: readonly Stored[]) =>
 
 const WRITER: Guard[] = [
   {
+    guard: "condemned",
     says: "a writer does not list condemned lists",
-    ...{ guard: "condemned", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: { writer: RULES.writer.filter((s) => s !== "condemned") },
   },
   {
+    guard: "condemned-first",
     says: "a writer lists packs before condemned lists",
-    ...{ guard: "condemned-first", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: {
       writer: ["claim", "pack", "condemned", "index", "upload", "snapshot", "test", "end"],
     },
   },
   {
+    guard: "pack-listing",
     says: "a writer believes the index about which packs there are",
-    ...{ guard: "pack-listing", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: { relies: (view, pack) => !view.condemned.includes(pack) },
   },
   {
+    guard: "cache",
     says: "a writer believes a cache that says a deleted pack is there",
-    ...{ guard: "cache", breaks: "safety", scene: { ...race, caches: true } },
+    breaks: "safety",
+    scene: { ...race, caches: true },
     rules: { relies: () => true },
   },
   {
+    guard: "claim-first",
     says: "a writer lists before its claim is put",
-    ...{ guard: "claim-first", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: {
       writer: ["condemned", "pack", "index", "claim", "upload", "snapshot", "test", "end"],
     },
   },
   {
+    guard: "fences-after-put",
     says: "a writer looks for fences before its snapshot is put",
-    ...{ guard: "fences-after-put", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: {
       writer: ["claim", "condemned", "pack", "index", "upload", "test", "snapshot", "end"],
     },
   },
   {
+    guard: "leaves-first",
     says: "a snapshot is put before its packs",
-    ...{ guard: "leaves-first", breaks: "safety", scene: { ...fresh, retains: 1 } },
+    breaks: "safety",
+    scene: { ...fresh, retains: 1 },
     rules: {
       writer: ["claim", "condemned", "pack", "index", "snapshot", "upload", "test", "end"],
     },
   },
   {
+    guard: "list-again",
     says: "a fenced writer goes on, under a new claim, with what it had listed",
-    ...{ guard: "list-again", breaks: "safety", scene: twice },
+    breaks: "safety",
+    scene: twice,
     slips: { keepListing: true },
   },
   {
+    guard: "chunk-by-chunk",
     says: "a parent that is there is taken whole (prune during mark)",
-    ...{ guard: "chunk-by-chunk", breaks: "safety" },
+    breaks: "safety",
     scene: {
-      ...{ base: "a", writers: [writer("w0", "a", { parent: "s0" })], prunes: [1] },
+      base: "a",
+      writers: [writer("w0", "a", { parent: "s0" })],
+      prunes: [1],
       forgotten: ["s0"],
     },
     slips: { wholeParent: true },
   },
   {
+    guard: "one-snapshot",
     says: "a second snapshot is put under the same claim",
-    ...{ guard: "one-snapshot", breaks: "safety", scene: { ...twice, forgets: ["s0", "w0.0s"] } },
+    breaks: "safety",
+    scene: { ...twice, forgets: ["s0", "w0.0s"] },
     slips: { sameClaim: true },
   },
   {
+    guard: "unknown-put",
     says: "a snapshot whose put was never answered ends its claim",
-    ...{ guard: "unknown-put", breaks: "safety" },
+    breaks: "safety",
     scene: { ...twice, writers: [writer("w0", "a", { unknown: true })], retains: 1 },
     rules: { doubtful: () => "end" },
   },
   {
+    guard: "fresh-names",
     says: "sync brings a pack back under its old name",
-    ...{ guard: "fresh-names", breaks: "safety" },
+    breaks: "safety",
     scene: { ...many, writers: [writer("w0", "a", { brings: "ab" })] },
     slips: { sameName: true },
   },
@@ -116,28 +140,38 @@ const WRITER: Guard[] = [
 
 const SWEEP: Guard[] = [
   {
+    guard: "wait",
     says: "a sweep does not settle claims (a suspended writer wakes)",
-    ...{ guard: "wait", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: sweepWithout("fences", "intend", "look", "settle"),
   },
   {
+    guard: "intent",
     says: "a claim is fenced without an intent before the look",
-    ...{ guard: "intent", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: sweepWithout("intend"),
   },
   {
+    guard: "look",
     says: "a claim is fenced without a look for its snapshot",
-    ...{ guard: "look", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: sweepWithout("look"),
   },
   {
+    guard: "owner",
     says: "an intent is void once anybody withdrew",
-    ...{ guard: "owner", breaks: "safety", scene: many },
+    breaks: "safety",
+    scene: many,
     rules: { fenced: anyWithdrawal },
   },
   {
+    guard: "claims-first",
     says: "a sweep settles claims after it has listed",
-    ...{ guard: "claims-first", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: {
       sweep: [
         ...(["condemned", "pack", "snapshots", "finals", "tombstones", "index"] as const),
@@ -147,18 +181,24 @@ const SWEEP: Guard[] = [
     },
   },
   {
+    guard: "keepers-spared",
     says: "a copy in a pack of another condemned list is enough (overlapping lists)",
-    ...{ guard: "keepers-spared", breaks: "safety", scene: two },
+    breaks: "safety",
+    scene: two,
     rules: { keeps: (view, pack, own) => view.packs.includes(pack) && !own.includes(pack) },
   },
   {
+    guard: "keepers-listed",
     says: "a sweep believes the index about which packs there are (a stale index in prune)",
-    ...{ guard: "keepers-listed", breaks: "safety", scene: two },
+    breaks: "safety",
+    scene: two,
     rules: { keeps: (view, pack) => !view.condemned.includes(pack) },
   },
   {
+    guard: "sweep-condemned-first",
     says: "a sweep lists packs before condemned lists",
-    ...{ guard: "sweep-condemned-first", breaks: "safety", scene: two },
+    breaks: "safety",
+    scene: two,
     rules: {
       sweep: [
         ...(["claims", "fences", "intend", "look", "settle", "pack", "condemned"] as const),
@@ -167,23 +207,31 @@ const SWEEP: Guard[] = [
     },
   },
   {
+    guard: "mark-again",
     says: "a sweep counts the snapshots its list marked, not those there are",
-    ...{ guard: "mark-again", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: { counted: (_seen, marked) => marked },
   },
   {
+    guard: "keepers-indexed",
     says: "a copy in a pack that no run names is enough",
-    ...{ guard: "keepers-indexed", breaks: "safety", scene: { ...rival, prunes: [1] } },
+    breaks: "safety",
+    scene: { ...rival, prunes: [1] },
     slips: { unindexedKeepers: true },
   },
   {
+    guard: "for-ever",
     says: "a needed pack is pardoned instead of copied",
-    ...{ guard: "for-ever", breaks: "safety", scene: asleep },
+    breaks: "safety",
+    scene: asleep,
     slips: { pardon: true },
   },
   {
+    guard: "copy-first",
     says: "a pack goes before its copy is put",
-    ...{ guard: "copy-first", breaks: "safety", scene: rival },
+    breaks: "safety",
+    scene: rival,
     rules: {
       sweep: [
         ...RULES.sweep.slice(0, RULES.sweep.indexOf("copy")),
@@ -201,27 +249,32 @@ const SWEEP: Guard[] = [
     slips: { contentsByIndex: true },
   },
   {
+    guard: "list-last",
     says: "a condemned list goes before its packs",
-    ...{ guard: "list-last", breaks: "safety", scene: race },
+    breaks: "safety",
+    scene: race,
     rules: {
       sweep: [...RULES.sweep.filter((s) => s !== "remove" && s !== "release"), "release", "remove"],
     },
   },
   {
+    guard: "marked",
     says: "a sweep does not miss snapshots that its list marked (a short listing)",
-    ...{ guard: "marked", breaks: "safety" },
+    breaks: "safety",
     scene: { ...hides, hidden: { snapshot: "s0", times: 9 } },
     rules: { expected: (_marked, seen) => seen.flatMap((s) => s.heads) },
   },
   {
+    guard: "heads",
     says: "a sweep does not miss snapshots that others name as heads (a short listing)",
-    ...{ guard: "heads", breaks: "safety" },
+    breaks: "safety",
     scene: { ...hides, second: "b", early: true, hidden: { snapshot: "s0", times: 9 } },
     rules: { expected: (marked) => marked },
   },
   {
+    guard: "listed-twice",
     says: "snapshots are listed once (a short listing)",
-    ...{ guard: "listed-twice", breaks: "safety" },
+    breaks: "safety",
     scene: { ...hides, early: true, hidden: { snapshot: "s0", times: 1 } },
     rules: { sweep: once(RULES.sweep) },
   },
@@ -229,13 +282,17 @@ const SWEEP: Guard[] = [
 
 const STUCK: Guard[] = [
   {
+    guard: "final",
     says: "a sweep goes on after an intent without a final fence",
-    ...{ guard: "final", breaks: "liveness", scene: race },
+    breaks: "liveness",
+    scene: race,
     rules: sweepWithout("settle"),
   },
   {
+    guard: "root-first",
     says: "packs go before the forgotten snapshots that need them",
-    ...{ guard: "root-first", breaks: "liveness", scene: { ...two, forgets: ["s0"] } },
+    breaks: "liveness",
+    scene: { ...two, forgets: ["s0"] },
     rules: {
       sweep: [...RULES.sweep.filter((s) => s !== "unlink" && s !== "release"), "unlink", "release"],
     },
@@ -244,24 +301,31 @@ const STUCK: Guard[] = [
 
 const OTHERS: Guard[] = [
   {
+    guard: "run-first",
     says: "compaction removes old runs before the new one is put",
-    ...{ guard: "run-first", breaks: "safety", scene: { ...hides, prunes: [], compactions: 1 } },
+    breaks: "safety",
+    scene: { ...hides, prunes: [], compactions: 1 },
     rules: { compact: ["index", "pack", "confirm", "remove", "merge"] },
   },
   {
+    guard: "gone-confirmed",
     says: "compaction drops rows for packs that an older listing did not show",
-    ...{ guard: "gone-confirmed", breaks: "safety" },
+    breaks: "safety",
     scene: { base: "a", writers: [writer("w0", "b")], prunes: [], compactions: 1 },
     rules: { compact: ["pack", "index", "merge", "remove"] },
   },
   {
+    guard: "retention-test",
     says: "retention counts a snapshot because it is there, whatever fences say",
-    ...{ guard: "retention-test", breaks: "safety", scene: { ...rival, retains: 1 } },
+    breaks: "safety",
+    scene: { ...rival, retains: 1 },
     rules: { tested: () => true },
   },
   {
+    guard: "final-only",
     says: "readers leave out a snapshot for an intent",
-    ...{ guard: "final-only", breaks: "safety", scene: rival },
+    breaks: "safety",
+    scene: rival,
     rules: { ignored: (snapshot, fences) => anyIntent(snapshot.claim, fences) },
   },
 ];

@@ -84,7 +84,12 @@ export function sweepActor(
   slips: Slips,
 ): Actor<SweepLocal> {
   const start: SweepLocal = {
-    ...{ s: null, lacking: "", copies: "", kept: "", byIndex: [], stored: "nothing" },
+    s: null,
+    lacking: "",
+    copies: "",
+    kept: "",
+    byIndex: [],
+    stored: "nothing",
   };
 
   function todo(l: SweepLocal): Todo {
@@ -151,17 +156,21 @@ export function sweepActor(
     const s = now.lost ? now.s : sweepAfter(now.s, plain(reply), rules);
     return [onward({ ...now, s })];
   }
-  function changes(l: SweepLocal): readonly Listing[] {
-    if (l.s !== null && todo(l).do === "stop") return [];
-    const left = l.s === null ? rules.sweep : rules.sweep.slice(l.s.step);
-    const forgets = l.s === null || l.s.list.tombstones.length > 0;
-    return [
-      ...(left.includes("intend") || left.includes("settle") ? (["fence"] as const) : []),
-      ...(left.includes("copy") ? (["pack", "index"] as const) : []),
-      ...(left.includes("unlink") && forgets ? (["snapshot"] as const) : []),
-      ...(left.includes("remove") ? (["pack"] as const) : []),
-      ...(left.includes("release") ? (["condemned"] as const) : []),
-    ];
-  }
+  const changes = (l: SweepLocal) =>
+    l.s !== null && todo(l).do === "stop" ? [] : left(l.s, rules);
   return { start, todo, answer, restart: () => [], changes };
+}
+
+/** Kinds that a sweep may still change; all that any sweep may, before it has begun. */
+function left(s: Sweep | null, rules: Rules): Listing[] {
+  const steps = s === null ? rules.sweep : rules.sweep.slice(s.step);
+  const changes: Partial<Record<Rules["sweep"][number], Listing[]>> = {
+    intend: ["fence"],
+    settle: ["fence"],
+    copy: ["pack", "index"],
+    unlink: s === null || s.list.tombstones.length > 0 ? ["snapshot"] : [],
+    remove: ["pack"],
+    release: ["condemned"],
+  };
+  return steps.flatMap((step) => changes[step] ?? []);
 }

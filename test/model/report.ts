@@ -4,7 +4,7 @@ import type { Slips } from "./actor.ts";
 import { explore, type Options, type Report } from "./explore.ts";
 import type { Guard } from "./guards.ts";
 import { Liveness } from "./liveness.ts";
-import { type Scene, setUp } from "./scenes.ts";
+import { type Scene, setUp } from "./stage.ts";
 import { type Walk, walk } from "./walk.ts";
 import { World } from "./world.ts";
 
