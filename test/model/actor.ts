@@ -42,6 +42,8 @@ export interface Actor<L extends Local = any> {
   answer(local: L, reply: Reply): L[];
   /** Crashed at this very moment and started again; empty where it may not. */
   restart(local: L): L[];
+  /** Lists what is there and puts what follows in the same step. */
+  readonly atOnce?: boolean;
   /** Whether the outcome of its puts may stay unknown. */
   readonly doubts?: boolean;
   /** Kinds that it may yet put or remove; too many is slow, too few is wrong. */

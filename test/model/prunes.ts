@@ -1,5 +1,6 @@
 /** Condemning with any fancy at all, and sweeping with copies. */
 import {
+  CONDEMN_STEPS,
   type Condemn,
   condemnAfter,
   nextOfCondemn,
@@ -41,8 +42,7 @@ function choices(packs: readonly string[]): string[][] {
   return all.map((bits) => packs.filter((_, i) => bits & (1 << i)));
 }
 
-/** `blank`: the list marks nothing. */
-export function condemnActor(name: string, blank = false): Actor<CondemnLocal> {
+export function condemnActor(name: string): Actor<CondemnLocal> {
   return {
     start: { c: startCondemn(name) },
     todo({ c }) {
@@ -51,8 +51,7 @@ export function condemnActor(name: string, blank = false): Actor<CondemnLocal> {
       return action.do === "work" ? { do: "stop", outcome: "" } : action;
     },
     answer({ c }, reply) {
-      const learned = condemnAfter(c, plain(reply));
-      const next = blank ? { ...learned, marked: [] } : learned;
+      const next = condemnAfter(c, plain(reply));
       if (nextOfCondemn(next).do !== "work") return [{ c: next }];
       return choices(next.packs).map((chosen) => ({
         c: condemnAfter(next, { did: "work", chosen }),
@@ -60,6 +59,24 @@ export function condemnActor(name: string, blank = false): Actor<CondemnLocal> {
     },
     restart: () => [],
     changes: ({ c }) => (nextOfCondemn(c).do === "stop" ? [] : ["condemned"]),
+  };
+}
+
+/** Puts a list of any packs there are, honouring any of the tombstones there are, in one step. */
+export function anyListActor(name: string, forgotten: readonly string[]): Actor<CondemnLocal> {
+  const whole = condemnActor(name);
+  const start = startCondemn(name);
+  const listing = { ...start, step: CONDEMN_STEPS.indexOf("pack") };
+  return {
+    ...whole,
+    start: { c: listing },
+    answer: (l, reply) =>
+      reply.did === "list"
+        ? choices(forgotten).flatMap((some) =>
+            whole.answer({ c: { ...l.c, forgotten: some } }, reply),
+          )
+        : whole.answer(l, reply),
+    atOnce: true,
   };
 }
 

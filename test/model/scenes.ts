@@ -189,7 +189,7 @@ export const LARGE: Record<string, Scene> = {
     base: "a",
     writers: [writer("w0", "a"), writer("w1", "a")],
     prunes: [1, 1],
-    forgets,
+    forgotten: ["s0"],
     alike: [WRITERS, PRUNES],
     room: [5, 5, 2],
     lean: true,

@@ -8,7 +8,7 @@ import { RULES, type Rules } from "../../src/repo/protocol/rules.ts";
 import type { Actor, Slips } from "./actor.ts";
 import { putting, rowsFor } from "./actor.ts";
 import { compactActor, forgetActor, lateActor, retainActor, retireActor } from "./keepers.ts";
-import { condemnActor, sweepActor } from "./prunes.ts";
+import { anyListActor, condemnActor, sweepActor } from "./prunes.ts";
 import type { SetUp } from "./world.ts";
 import { snapshotOf, WriterActor, type WriterConfig } from "./writers.ts";
 
@@ -28,9 +28,11 @@ export interface Scene {
   readonly caches?: boolean;
   readonly hidden?: SetUp["hidden"];
   /**
-   * Less to explore and no fewer ways to lose: snapshots are listed once, for long (what two
-   * listings show together, one that runs as long can show), and a list marks nothing (marks can
-   * only stop a sweep).
+   * Less to explore and no fewer ways to lose. Snapshots are listed once, for long: what two listings
+   * show together, one that runs as long can show. A list marks nothing: marks only stop a sweep. A
+   * condemning prune is one step, which puts a list of any packs there are: whatever its listings
+   * could have shown it, it could have chosen from; a pack that is gone makes no difference. Writers
+   * put no end: a sweep that finds their snapshot comes to where it would be had it seen the end.
    */
   readonly lean?: boolean;
   readonly room?: SetUp["room"];
@@ -69,7 +71,8 @@ function object(record: Stored): SetUp["objects"][number] {
 }
 
 export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): SetUp {
-  const lean = { sweep: once(given.sweep), expected: () => [] };
+  const writer = given.writer.filter((step) => step !== "end");
+  const lean = { writer, sweep: once(given.sweep), expected: () => [] };
   const rules = scene.lean ? { ...given, ...lean } : given;
   const snapshots = new Map<string, Kept & { refs: string }>();
   const first: Kept = { type: "snapshot", name: "s0", claim: "c0", heads: [] };
@@ -103,7 +106,11 @@ export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): Se
   const add = (name: string, actor: Actor) => processes.push({ name, actor });
   for (const w of scene.writers) add(`writer ${w.id}`, new WriterActor(w, rules, slips));
   scene.prunes.forEach((sweeps, k) => {
-    if (!(scene.early && k === 0)) add(`prune k${k}`, condemnActor(`k${k}`, scene.lean));
+    if (!(scene.early && k === 0))
+      add(
+        `prune k${k}`,
+        scene.lean ? anyListActor(`k${k}`, scene.forgotten ?? []) : condemnActor(`k${k}`),
+      );
     for (let n = 0; n < sweeps; n++) {
       const id = `x${k + 5 * n}`;
       add(`sweep ${id}`, sweepActor(id, `k${k}`, refs, rules, slips));

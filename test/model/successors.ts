@@ -72,7 +72,8 @@ export class Successors {
     const name = world.setUp.processes[p]?.name ?? "";
     switch (step.todo.do) {
       case "list":
-        this.listings(row, p, step, name, emit);
+        if (world.setUp.processes[p]?.actor.atOnce) this.atOnce(row, p, step, name, emit);
+        else this.listings(row, p, step, name, emit);
         break;
       case "put":
         for (const next of world.afterPut(p, step, true)) {
@@ -124,6 +125,19 @@ export class Successors {
       this.to[world.acked] = (this.to[world.acked] ?? 0) + HIDDEN_ONE;
       emit(() => `${name} lists snapshots, and the store leaves out ${hidden.snapshot}`);
     });
+  }
+
+  private atOnce(row: Int32Array, p: number, step: Step, name: string, emit: Emit): void {
+    const { world } = this;
+    const next = world.afterList(row, p, step, row[step.at.kind] ?? 0);
+    for (const local of next) {
+      const put = world.stepOf(p, local);
+      if (put.todo.do !== "put") continue;
+      for (const end of world.afterPut(p, put, true)) {
+        this.put(row, p, put.at, end);
+        emit(() => `${name} puts ${this.describe(put.at)}`);
+      }
+    }
   }
 
   private listed(row: Int32Array, p: number, step: Step, mask: number, name: string, emit: Emit) {

@@ -134,6 +134,10 @@ export class World {
     return this.steps[p]?.values[row[this.locals + p] ?? 0] as Step;
   }
 
+  stepOf(p: number, local: number): Step {
+    return (this.steps[p] as Numbers<Step>).values[local] as Step;
+  }
+
   private actor(p: number): Actor {
     return (this.setUp.processes[p] as SetUp["processes"][number]).actor;
   }

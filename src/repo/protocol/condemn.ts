@@ -6,7 +6,14 @@
  */
 import { type Action, type Answer, ofType, setOf, without } from "./records.ts";
 
-const STEPS = ["condemned", "tombstone", "snapshot", "pack", "choose", "put"] as const;
+export const CONDEMN_STEPS = [
+  "condemned",
+  "tombstone",
+  "snapshot",
+  "pack",
+  "choose",
+  "put",
+] as const;
 
 export interface Condemn {
   readonly step: number;
@@ -24,7 +31,7 @@ export function startCondemn(name: string): Condemn {
 }
 
 export function nextOfCondemn(c: Condemn): Action {
-  const step = STEPS[c.step];
+  const step = CONDEMN_STEPS[c.step];
   if (step === "choose") return { do: "work", work: "choose" };
   if (step === "put") {
     if (c.packs.length === 0 && c.forgotten.length === 0) {
@@ -42,7 +49,7 @@ export function condemnAfter(c: Condemn, answer: Answer): Condemn {
   if (answer.did === "work") return { ...on, packs: setOf(answer.chosen) };
   if (answer.did !== "list") return on;
   const { found } = answer;
-  switch (STEPS[c.step]) {
+  switch (CONDEMN_STEPS[c.step]) {
     case "condemned":
       return { ...on, condemned: setOf(...ofType(found, "condemned").map((k) => k.packs)) };
     case "tombstone":
