@@ -62,8 +62,15 @@ export function condemnActor(name: string): Actor<CondemnLocal> {
   };
 }
 
-/** Puts a list of any packs there are, honouring any of the tombstones there are, in one step. */
-export function anyListActor(name: string, forgotten: readonly string[]): Actor<CondemnLocal> {
+/**
+ * Puts a list of any packs there are, honouring any of the tombstones there are, in one step; a
+ * greedy one names all packs and honours all tombstones.
+ */
+export function anyListActor(
+  name: string,
+  forgotten: readonly string[],
+  greedy = false,
+): Actor<CondemnLocal> {
   const whole = condemnActor(name);
   const start = startCondemn(name);
   const listing = { ...start, step: CONDEMN_STEPS.indexOf("pack") };
@@ -72,9 +79,9 @@ export function anyListActor(name: string, forgotten: readonly string[]): Actor<
     start: { c: listing },
     answer: (l, reply) =>
       reply.did === "list"
-        ? choices(forgotten).flatMap((some) =>
-            whole.answer({ c: { ...l.c, forgotten: some } }, reply),
-          )
+        ? choices(forgotten)
+            .flatMap((some) => whole.answer({ c: { ...l.c, forgotten: some } }, reply))
+            .slice(greedy ? -1 : 0)
         : whole.answer(l, reply),
     atOnce: true,
   };

@@ -185,6 +185,16 @@ export const LARGE: Record<string, Scene> = {
     alike: [SWEEPS],
     writers: [writer("w0", "a", { brings: "ab" }), writer("w1", "a")],
   },
+  "2 writers, 2 greedy prunes": {
+    base: "a",
+    writers: [writer("w0", "a"), writer("w1", "a")],
+    prunes: [1, 1],
+    forgotten: ["s0"],
+    alike: [WRITERS, PRUNES],
+    room: [5, 5, 2],
+    lean: true,
+    greedy: true,
+  },
   "2 writers, 2 prunes": {
     base: "a",
     writers: [writer("w0", "a"), writer("w1", "a")],

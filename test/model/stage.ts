@@ -35,6 +35,8 @@ export interface Scene {
    * put no end: a sweep that finds their snapshot comes to where it would be had it seen the end.
    */
   readonly lean?: boolean;
+  /** Lean, and every list names all packs there are. */
+  readonly greedy?: boolean;
   readonly room?: SetUp["room"];
   readonly alike?: SetUp["alike"];
   /** A second snapshot at the start, s1, in its own pack p1, that names s0 as a head. */
@@ -109,7 +111,9 @@ export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): Se
     if (!(scene.early && k === 0))
       add(
         `prune k${k}`,
-        scene.lean ? anyListActor(`k${k}`, scene.forgotten ?? []) : condemnActor(`k${k}`),
+        scene.lean
+          ? anyListActor(`k${k}`, scene.forgotten ?? [], scene.greedy)
+          : condemnActor(`k${k}`),
       );
     for (let n = 0; n < sweeps; n++) {
       const id = `x${k + 5 * n}`;
