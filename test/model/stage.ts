@@ -28,11 +28,12 @@ export interface Scene {
   readonly caches?: boolean;
   readonly hidden?: SetUp["hidden"];
   /**
-   * Less to explore and no fewer ways to lose. Snapshots are listed once, for long: what two listings
-   * show together, one that runs as long can show. A list marks nothing: marks only stop a sweep. A
-   * condemning prune is one step, which puts a list of any packs there are: whatever its listings
-   * could have shown it, it could have chosen from; a pack that is gone makes no difference. Writers
-   * put no end: a sweep that finds their snapshot comes to where it would be had it seen the end.
+   * Less to explore and no fewer ways to lose. Snapshots are listed once, for long: what two
+   * listings show together, one that runs as long can show. A list marks nothing: marks only stop a
+   * sweep. A condemning prune is one step, which puts a list of any packs there are: whatever its
+   * listings could have shown it, it could have chosen from, and a pack that is gone makes no
+   * difference. Writers put no end: a sweep that finds their snapshot comes to where it would be
+   * had it seen the end.
    */
   readonly lean?: boolean;
   /** Lean, and every list names all packs there are. */
