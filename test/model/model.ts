@@ -3,8 +3,8 @@
  * random through scenes that are too large for that.
  *
  * `--without GUARD` leaves one guard out and tells the shortest way to the harm; `--guards` lists
- * them; `--scene TEXT` runs scenes whose name has the text; `--limit STATES` stops a scene there; `--walks N` and `--seed N` say how many
- * walks there are and with which seed they begin.
+ * them; `--scene TEXT` runs scenes whose name has the text; `--limit STATES` stops a scene there;
+ * `--walks N` and `--seed N` say how many walks there are and with which seed they begin.
  * Exits 1 when the protocol fails, or a missing guard does no harm.
  */
 import { parseArgs } from "node:util";
