@@ -207,7 +207,7 @@ function describe(
     host: options.host,
     time: own.now,
     writer: own.writer,
-    sequence: 1,
+    sequence: 1 + Math.max(0, ...known.snapshots.map((s) => s.sequence)),
     heads: headsOf(known.snapshots),
     claim: own.claim,
     parent: parent?.id ?? null,
