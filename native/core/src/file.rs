@@ -50,14 +50,14 @@ impl Large {
     /// that have no data any more go, and the file ends where the last one does.
     fn shorten(&self, length: u64) {
         let mut entry = self.entry.lock().expect("no panic");
-        let Some(extents) = &self.extents else {
+        let Some(runs) = &self.runs else {
             entry.size = length;
             return;
         };
         let (mut left, mut bytes) = (length, Vec::new());
         entry.size = 0;
-        for (at, run) in extents {
-            let kept = left.min(*run);
+        for (at, run) in runs.iter() {
+            let kept = left.min(run);
             left -= kept;
             if kept > 0 {
                 entry.size = at + kept;

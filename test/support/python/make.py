@@ -344,15 +344,3 @@ def inodes(m):
             m.attempt("inherited project id", lambda: set_flags(b"project-dir-%d" % i, 0x20000000))
         m.put(b"project-dir-%d/after" % i)
     m.leave()
-
-
-def hostile(root, seed):
-    os.umask(0o022)
-    m = Maker(seed)
-    os.makedirs(root, exist_ok=True)
-    back = os.getcwd()
-    os.chdir(root)
-    for part in (names, crowd, depths, contents, holes, links, attributes, modes, specials, inodes, times):
-        part(m)
-    os.chdir(back)
-    return {"refused": sorted(set(m.refused))}
