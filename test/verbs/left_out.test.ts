@@ -15,7 +15,7 @@ function write(root: string, files: Record<string, string>): void {
   }
 }
 
-describe("restore --delete and what was left out", () => {
+describe("restore --delete and what was left out", { timeout: 60_000 }, () => {
   it("keeps it, and what lies beside it, by every kind of rule", async () => {
     using place = temporary();
     const source = join(place.path, "source");
@@ -98,7 +98,7 @@ function mounted(root: string): { source: string } & Disposable {
   };
 }
 
-describe("mounts in a tree", () => {
+describe("mounts in a tree", { timeout: 60_000 }, () => {
   it("are part of it, and lose what the snapshot does not have", async () => {
     using place = temporary();
     using tree = mounted(place.path);

@@ -41,7 +41,7 @@ describe.each(["tmpfs", "ext4"] as const)("edits in the tick of a backup on %s",
     const next = generator(SEED);
     const word = (round: number, i: number) => `${round} ${i}`.padEnd(64);
     const held = files.map((_, i) => word(-1, i));
-    files.forEach((file, i) => edit(file, held[i] ?? ""));
+    for (const [i, file] of files.entries()) edit(file, held[i] ?? "");
     let during = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const change = (when: number) => {
