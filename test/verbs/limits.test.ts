@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { openMemoryStore } from "../../src/index.ts";
 import { fixture } from "../support/library.ts";
 import { fileSystem, type Kind } from "../support/mounts.ts";
 import { differences } from "../support/tree.ts";
@@ -50,6 +51,7 @@ function opened(kind: Kind, skip: (why: string) => never) {
   return typeof place === "string" ? skip(place) : place;
 }
 
+/** Without the independent reader: hundreds of megabytes are too much for JavaScript. */
 describe("a file of very many extents", () => {
   it.for(KINDS)(
     "comes back with every hole on %s",
@@ -59,12 +61,14 @@ describe("a file of very many extents", () => {
       const source = join(place.path, "source");
       const [file, out] = [join(source, "file"), join(place.path, "out")];
       execFileSync("mkdir", [source]);
-      python(ALTERNATING, file, "100000", "0");
-      const { save, bring, events } = await fixture(place.path);
+      // A loop device takes its time.
+      const count = SLOW || kind === "tmpfs" ? 100_000 : 10_000;
+      python(ALTERNATING, file, String(count), "0");
+      const { save, bring, events } = await fixture(place.path, openMemoryStore());
       const { snapshot } = await save([source]);
       for (let i = 0; i < 2; i++) {
         const { written } = await bring(snapshot, source, out);
-        expect(written).toBe(i === 0 ? 409_600_000 : 0);
+        expect(written).toBe(i === 0 ? count * 4096 : 0);
         expect(differences(source, out)).toEqual([]);
       }
       expect((await save([source])).newBytes).toBeLessThan(10_000);
@@ -83,7 +87,7 @@ describe("a file of very many extents", () => {
       const [file, out] = [join(source, "file"), join(place.path, "out")];
       execFileSync("mkdir", [source]);
       python(ALTERNATING, file, String(2 * MOST + 9000), "50000");
-      const { save, bring, events } = await fixture(place.path);
+      const { save, bring, events } = await fixture(place.path, openMemoryStore());
       const { snapshot } = await save([source]);
       await bring(snapshot, source, out);
       const look = (path: string) => python(LOOK, path).trim().split(" ");
