@@ -31,9 +31,7 @@ export interface RestoreResult {
   readonly troubles: number;
 }
 
-/**
- * Saved paths of which the snapshot has everything. `/` has no entry to say that it lacks something.
- */
+/** Saved paths of which the snapshot has everything: `/` has no entry to say that it lacks some. */
 function listedWhole({ section }: Snapshot): Buffer[] {
   const lacking = section.rules.length + section.troubles.length > 0;
   return lacking ? section.paths.filter((path) => !path.equals(ROOT)) : section.paths;

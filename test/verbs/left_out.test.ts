@@ -77,7 +77,7 @@ describe("restore --delete and what was left out", { timeout: 60_000 }, () => {
   });
 });
 
-/** A tree in which a tmpfs and a folder of the same file system are mounted; unmounted with `using`. */
+/** A tree in which a tmpfs and folders of the same file system are mounted, until it goes. */
 function mounted(root: string): { source: string } & Disposable {
   const source = join(root, "source");
   for (const name of ["bind", "below/bind"])

@@ -14,7 +14,7 @@ const MOST = 131_072;
 const python = (script: string, ...rest: string[]) =>
   execFileSync("python3", ["-c", script, ...rest], { encoding: "utf8", maxBuffer: 1 << 26 });
 
-/** Blocks of 4 KiB with a hole of the same size after each; the first holes are wider by a block. */
+/** Blocks of 4 KiB with a hole of the same size after each; the first holes are twice as wide. */
 const ALTERNATING = `import os, sys
 f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 at, count, wide = 0, int(sys.argv[2]), int(sys.argv[3])

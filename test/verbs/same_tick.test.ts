@@ -1,4 +1,4 @@
-/** Edits that keep size and mtime, within the same tick of the clock as a backup: none is missed. */
+/** Edits that keep size and mtime, in the same tick of the clock as a backup: none is missed. */
 import { closeSync, futimesSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -125,8 +125,8 @@ pub fn write_at(fd: RawFd, data: &[u8], offset: u64) -> Result<()> {
     Ok(())
 }
 
-/// The parts of a file that hold data, as (offset, length), at most `runs::MOST` of them; `None` when
-/// it has no hole.
+/// The parts of a file that hold data, as (offset, length), at most `runs::MOST` of them; `None`
+/// when it has no hole.
 pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
     // Blocks do not tell: those of attributes count as the file's, and may hide a hole.
     // SAFETY: a plain system call on a handle.
