@@ -35,6 +35,18 @@ function isPartial(snapshot: Snapshot, folder: Buffer): boolean {
   return !saved.some((path) => path.equals(folder) || below(folder, path));
 }
 
+/** Whether a restore of this folder deletes nothing in it; its own row is its parent's to list. */
+async function keeps(repository: Repository, snapshot: Snapshot, folder: Buffer): Promise<boolean> {
+  const { rules, troubles } = snapshot.section;
+  if (folder.equals(ROOT)) return rules.length + troubles.length > 0;
+  const parent = folder.subarray(0, Math.max(1, folder.lastIndexOf(SLASH)));
+  let found = false;
+  await list(repository, snapshot, parent, false, (row) => {
+    found ||= row.keeps && row.path.equals(folder);
+  });
+  return found;
+}
+
 function look(path: Buffer): BigIntStats | null {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
 }
@@ -74,6 +86,7 @@ function removed(path: Buffer, found: BigIntStats): Row {
     size: Number(found.size),
     target: null,
     mark: "-",
+    keeps: false,
   };
 }
 
@@ -92,7 +105,8 @@ export async function preview(
       wanted.set(key(place), new Set());
     }
   };
-  enter(plan.path, plan.target);
+  const { path, target, snapshot } = plan;
+  if (!(await keeps(repository, snapshot, path))) enter(path, target);
   await list(repository, plan.snapshot, plan.path, true, (row) => {
     const relative = row.path.subarray(base);
     const single = relative.length === 0;
@@ -100,7 +114,7 @@ export async function preview(
     const place = join(plan.target, single ? row.path.subarray(cut + 1) : relative.subarray(1));
     const slash = place.lastIndexOf(SLASH);
     wanted.get(key(place.subarray(0, Math.max(slash, 1))))?.add(key(place.subarray(slash + 1)));
-    if (row.kind === "dir") enter(row.path, place);
+    if (row.kind === "dir" && !row.keeps) enter(row.path, place);
     const mark = compare(row, place, look(place));
     // Folders above the saved paths keep their metadata when they are there.
     if (mark === "M" && isPartial(plan.snapshot, row.path)) return;

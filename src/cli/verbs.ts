@@ -101,7 +101,10 @@ const RESTORE: Verb = {
   options: [
     { flags: "--to <folder>", about: "restore below this folder", completes: "folder" },
     { flags: "--in-place", about: "restore where it came from" },
-    { flags: "--delete", about: "remove what the snapshot does not have" },
+    {
+      flags: "--delete",
+      about: "remove what the snapshot does not have; nothing beside what was left out",
+    },
     { flags: "--dry-run", about: "print what would change, change nothing" },
     ...SELECTION,
   ],

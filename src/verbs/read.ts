@@ -22,6 +22,8 @@ export interface Row {
   readonly target: Buffer | null;
   /** `+` added, `-` removed, `C` content, `M` metadata; empty in a listing. */
   readonly mark: string;
+  /** A folder that may hold more than is listed: a restore deletes nothing in it. */
+  readonly keeps: boolean;
 }
 
 export type OnRow = (row: Row) => void;
@@ -38,8 +40,10 @@ function decodeRows(bytes: Buffer, onRow: OnRow): void {
     number,
     Buffer | null,
     string,
+    number,
   ];
-  for (const [path, kind, mode, uid, gid, s, ns, size, target, mark] of unpack(bytes) as Raw[]) {
+  for (const raw of unpack(bytes) as Raw[]) {
+    const [path, kind, mode, uid, gid, s, ns, size, target, mark, keeps] = raw;
     onRow({
       path,
       kind: KINDS[kind] ?? "unknown",
@@ -50,6 +54,7 @@ function decodeRows(bytes: Buffer, onRow: OnRow): void {
       size: Number(size),
       target,
       mark,
+      keeps: keeps === 1,
     });
   }
 }

@@ -9,6 +9,8 @@ import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Repository } from "../repo/repository.ts";
 
+const ROOT = Buffer.from("/");
+
 export interface RestoreOptions {
   /** A path inside the snapshot; `/` is all of it. */
   readonly path: Buffer;
@@ -27,6 +29,12 @@ export interface RestoreResult {
   readonly written: number;
   readonly deleted: number;
   readonly troubles: number;
+}
+
+/** Saved paths of which the snapshot has everything: `/` has no entry to say that it lacks some. */
+function listedWhole({ section }: Snapshot): Buffer[] {
+  const lacking = section.rules.length + section.troubles.length > 0;
+  return lacking ? section.paths.filter((path) => !path.equals(ROOT)) : section.paths;
 }
 
 /**
@@ -54,7 +62,7 @@ export async function restore(
       verb: "restore",
       root: unit.root,
       path: options.path,
-      paths: snapshot.section.paths,
+      paths: listedWhole(snapshot),
       target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
       delete: options.delete ?? false,
       dry: options.dryRun ?? false,
@@ -68,7 +76,7 @@ export async function restore(
       progress(now) {
         counters = now;
         const [entries = 0, bytes = 0, written = 0] = now;
-        const whole = options.path.equals(Buffer.from("/"));
+        const whole = options.path.equals(ROOT);
         const totals = whole ? { totalEntries: unit.entries, totalBytes: unit.bytes } : {};
         runtime.emit({ event: "restoring", entries, bytes, written, ...totals });
       },

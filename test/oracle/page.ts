@@ -37,6 +37,8 @@ export type Page =
 const U32 = 2 ** 32 - 1;
 const EXTENTS = 1;
 const PARTIAL = 6;
+const LEFT_OUT = 7;
+const KNOWN = [EXTENTS, PARTIAL, LEFT_OUT];
 
 export function split(ids: Buffer): Buffer[] {
   if (ids.length % 32 !== 0) throw new Error("ids of an odd length");
@@ -112,7 +114,7 @@ function entry(value: Value): Entry {
   });
   ascending(xattrs.map(([n]) => n));
   const list = f.critical();
-  const strange = list.find(([id, critical]) => critical && id !== EXTENTS && id !== PARTIAL);
+  const strange = list.find(([id, critical]) => critical && !KNOWN.includes(id));
   const refused = kind > 6 ? `kind ${kind}` : strange ? `extension ${strange[0]}` : null;
   const extensions = new Map(list.map(([id, , bytes]) => [id, bytes]));
   const owner = { uid, gid, seconds, nanoseconds, size };

@@ -37,7 +37,8 @@ export function fileSystem(kind: Kind): ({ path: string } & Disposable) | string
   return {
     path,
     [Symbol.dispose]() {
-      run("umount", path);
+      // An index that is still mapped keeps the mount busy: it then goes with the mapping.
+      run("umount", "--lazy", path);
       place[Symbol.dispose]();
     },
   };

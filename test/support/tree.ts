@@ -62,9 +62,9 @@ export function differences(a: string, b: string, leave: string[] = []): string[
 /** One word for a tree with inodes and change times: shows whatever is done to it. */
 export const digest = (root: string) => ask("digest", root) as string;
 
-/** Makes a tree with every kind of entry; returns what this file system cannot hold. Needs root. */
+/** Makes a tree with every kind of entry; tells what this file system cannot hold. Needs root. */
 export const hostileTree = (root: string, seed: number) =>
-  (ask("hostile", root, seed) as { refused: string[] }).refused;
+  ask("hostile", root, seed) as { entries: number; refused: string[] };
 
 /** Another day: every kind of change in turn. */
 export const churn = (root: string, seed: number, changes: number) =>

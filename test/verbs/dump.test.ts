@@ -1,7 +1,7 @@
 /** `dump` piped to GNU tar gives the tree that was saved, as far as tar can; `cat` its bytes. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fixture } from "../support/library.ts";
@@ -17,16 +17,8 @@ describe("dump and cat", () => {
     const source = join(place.path, "source");
     hostileTree(source, 3);
     // Paths of more than PATH_MAX, inode flags, sockets and an ACL's order are beyond tar.
-    for (const name of [
-      "deep",
-      "inodes",
-      "links/one/socket",
-      "links/zz-socket",
-      "specials/socket",
-      "attributes/acl-unsorted",
-    ])
-      erase(join(source, name));
-    for (let i = 0; i < 3; i++) rmSync(join(source, "links", "two", `socket-${i}`));
+    for (const name of ["deep", "inodes", "attributes/acl-unsorted"]) erase(join(source, name));
+    execFileSync("find", [source, "-type", "s", "-delete"]);
     const { save, secret } = await fixture(place.path);
     await save([source]);
     const key = join(place.path, "key");

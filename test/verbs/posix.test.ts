@@ -20,8 +20,9 @@ describe.each(KINDS)("a hostile but legal tree on %s", (kind) => {
   }, async ({ skip }) => {
     using place = opened(kind, skip);
     const source = join(place.path, "source");
-    const refused = hostileTree(source, SEED);
-    console.log(`${kind}, seed ${SEED}; this file system cannot hold: ${refused.join("; ")}`);
+    const { entries, refused } = hostileTree(source, SEED);
+    console.log(`${kind}, seed ${SEED}: ${entries} entries; it cannot hold: ${refused.join("; ")}`);
+    expect(entries).toBeGreaterThanOrEqual(7641);
     const { save, bring, open, runtime, events } = await fixture(place.path);
     const troubles = () => events.filter((e) => e.event === "trouble" || e.event === "warning");
     const standing = join(place.path, "standing");

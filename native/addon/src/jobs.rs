@@ -11,7 +11,7 @@ use holdall_core::ingest::{self, Job as Ingest, Outcome};
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::list::{self, Rows};
 use holdall_core::object::hex;
-use holdall_core::page::{Content, Entry, DIR, EXT_PARTIAL};
+use holdall_core::page::{Content, Entry, DIR};
 use holdall_core::reader::Reader;
 use holdall_core::restore::{self, What};
 use holdall_core::sink::Sink;
@@ -258,12 +258,10 @@ impl Run {
             workers: self.spec.workers,
         };
         let what = match (page, entry) {
-            (Some(page), Some(entry)) => {
-                What::Folder { page, partial: entry.ext(EXT_PARTIAL).is_some() }
-            }
+            (Some(page), Some(entry)) => What::Folder { page, keeps: entry.keeps() },
             // The root lists only the beginnings of the saved paths, unless `/` itself was saved.
             (Some(page), None) => {
-                What::Folder { page, partial: !self.spec.paths.iter().any(Vec::is_empty) }
+                What::Folder { page, keeps: !self.spec.paths.iter().any(Vec::is_empty) }
             }
             (None, Some(entry)) => What::Entry(entry),
             (None, None) => return Ok("{}".into()),

@@ -8,6 +8,7 @@ use crate::ingest::{Job, Task};
 use crate::page::{Entry, Hint, EXT_EXTENTS, FILE};
 use crate::pages::Saved;
 use crate::posix::{self, Stat};
+use crate::runs::Runs;
 use crate::scan::{base, describe, reason};
 use crate::worker::Worker;
 use std::ffi::CString;
@@ -25,7 +26,8 @@ pub struct Large {
     stat: Stat,
     entry: Mutex<Entry>,
     hint: Hint,
-    extents: Option<Vec<(u64, u64)>>,
+    /// Where its data lies; none for a file without holes.
+    runs: Option<Runs>,
     length: u64,
     paged: bool,
     parts: Mutex<Vec<(usize, Vec<u8>)>>,
@@ -35,30 +37,29 @@ pub struct Large {
 }
 
 impl Large {
-    /// Tells the kernel that the file will be read; of one with holes only parts are.
+    /// Tells the kernel how the file will be read. Of one with holes it is to read only what it is
+    /// asked for: what it holds of an allocated but unwritten range counts as data from then on.
     fn announce(&self) {
-        if self.extents.is_some() {
-            return;
-        }
+        let want = match self.runs {
+            Some(_) => libc::POSIX_FADV_RANDOM,
+            None => libc::POSIX_FADV_WILLNEED,
+        };
         // SAFETY: a plain system call on an open descriptor; it is only advice.
-        unsafe {
-            let want = libc::POSIX_FADV_WILLNEED;
-            libc::posix_fadvise(self.fd.as_raw_fd(), 0, PART as i64, want);
-        }
+        unsafe { libc::posix_fadvise(self.fd.as_raw_fd(), 0, PART as i64, want) };
     }
 
     /// The file ended early: its data is only so long, whatever it was when it was opened. Extents
     /// that have no data any more go, and the file ends where the last one does.
     fn shorten(&self, length: u64) {
         let mut entry = self.entry.lock().expect("no panic");
-        let Some(extents) = &self.extents else {
+        let Some(runs) = &self.runs else {
             entry.size = length;
             return;
         };
         let (mut left, mut bytes) = (length, Vec::new());
         entry.size = 0;
-        for (at, run) in extents {
-            let kept = left.min(*run);
+        for (at, run) in runs.iter() {
+            let kept = left.min(run);
             left -= kept;
             if kept > 0 {
                 entry.size = at + kept;
@@ -72,23 +73,17 @@ impl Large {
 
     /// Reads the stream of the file's data at `offset`: its extents one after the other.
     fn read(&self, out: &mut [u8], offset: u64) -> Result<usize> {
-        let Some(extents) = &self.extents else {
+        let Some(runs) = &self.runs else {
             return posix::read_at(self.fd.as_raw_fd(), out, offset);
         };
-        let (mut done, mut start) = (0, 0);
-        for (at, length) in extents {
-            let wanted = offset + done as u64;
-            if wanted < start + length && done < out.len() {
-                let skip = wanted - start;
-                let n = ((length - skip) as usize).min(out.len() - done);
-                let got = posix::read_at(self.fd.as_raw_fd(), &mut out[done..done + n], at + skip)?;
-                done += got;
-                if got < n {
-                    break;
-                }
+        let mut done = 0;
+        runs.each(offset, out.len(), &mut |at, range| {
+            // After a run that ended early, what follows is of no use.
+            if range.start == done {
+                done += posix::read_at(self.fd.as_raw_fd(), &mut out[range], at)?;
             }
-            start += length;
-        }
+            Ok(())
+        })?;
         Ok(done)
     }
 }
@@ -118,9 +113,8 @@ pub fn save(
     while files.peek().is_some() {
         let open = |wanted| open(job, segment, dir, wanted);
         let batch: Vec<Large> = files.by_ref().take(TOGETHER).filter_map(open).collect();
-        if batch.len() > 1 {
-            batch.iter().for_each(Large::announce);
-        }
+        let several = batch.len() > 1;
+        batch.iter().filter(|l| several || l.runs.is_some()).for_each(Large::announce);
         for large in batch {
             segment.hold();
             part(job, worker, Arc::new(large), 0, 0)?;
@@ -140,10 +134,12 @@ fn open(job: &Job, segment: &Arc<Segment>, dir: &OwnedFd, wanted: Wanted) -> Opt
         Ok((stat, fd)) if stat.format() == libc::S_IFREG => (stat, fd),
         Ok(_) => {
             job.trouble(path(), "not saved: became another kind of file".into());
+            segment.folder.leave_out();
             return None;
         }
         Err(e) => {
             job.trouble(path(), format!("not saved: {}", reason(&e)));
+            segment.folder.leave_out();
             return None;
         }
     };
@@ -151,7 +147,7 @@ fn open(job: &Job, segment: &Arc<Segment>, dir: &OwnedFd, wanted: Wanted) -> Opt
     // A file that was replaced since the scan saw it is no name of the old inode, nor has its hint.
     let replaced = (stat.filesystem, stat.inode) != (wanted.stat.filesystem, wanted.stat.inode);
     entry.link = wanted.link.filter(|_| !replaced);
-    describe(job, &segment.folder.dir, &mut entry, fd.as_raw_fd());
+    let whole = describe(job, &segment.folder.dir, &mut entry, fd.as_raw_fd());
     let extents = posix::extents(fd.as_raw_fd(), stat.size);
     if let Some(list) = &extents {
         let bytes = list.iter().flat_map(|(at, n)| [at.to_le_bytes(), n.to_le_bytes()]);
@@ -164,8 +160,8 @@ fn open(job: &Job, segment: &Arc<Segment>, dir: &OwnedFd, wanted: Wanted) -> Opt
         fd,
         stat,
         entry: Mutex::new(entry),
-        hint: if replaced { Hint::default() } else { wanted.hint },
-        extents,
+        hint: if replaced || !whole { Hint::default() } else { wanted.hint },
+        runs: extents.map(Runs::new),
         length,
         paged: false,
         parts: Mutex::default(),
@@ -228,6 +224,7 @@ pub fn part(
 /// After the last part: the file is saved as it was seen, unless it could not be read.
 fn close(job: &Job, worker: &mut Worker, large: &Large) -> Result<()> {
     if large.failed.load(Ordering::Acquire) {
+        large.segment.folder.leave_out();
         return job.done(worker, large.segment.clone());
     }
     let mut parts = std::mem::take(&mut *large.parts.lock().expect("no panic"));

@@ -7,13 +7,13 @@ use crate::before::{Before, Known, Root};
 use crate::dir::Dir;
 use crate::error::Result;
 use crate::names::Names;
-use crate::page::Content;
+use crate::page::{Content, EXT_LEFT_OUT};
 use crate::pages::{Pages, Roots, Saved};
 use crate::reader::Reader;
 use crate::rules::Rules;
 use crate::worker::Worker;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Names of one segment.
@@ -43,6 +43,7 @@ pub struct Folder {
     pub filesystem: Option<(u32, u32)>,
     /// Ignore rules from above.
     pub rules: Option<Arc<Rules>>,
+    left_out: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -100,7 +101,14 @@ impl Folder {
             pages: Pages::default(),
         };
         let state = Mutex::new(state);
-        Folder { dir, parent, choice: None, filesystem: None, rules: None, state }
+        let left_out = AtomicBool::new(false);
+        Folder { dir, parent, choice: None, filesystem: None, rules: None, left_out, state }
+    }
+
+    /// Something of this folder is not saved, by a rule or because it could not be read: a restore
+    /// must not take it for deleted.
+    pub fn leave_out(&self) {
+        self.left_out.store(true, Ordering::Relaxed);
     }
 
     fn segment(self: &Arc<Folder>, state: &mut State, reader: &Reader) -> Option<Task> {
@@ -149,6 +157,9 @@ impl Folder {
         if let Some(saved) = &mut segment.saved.lock().expect("no panic")[*index] {
             saved.entry.content = Content::Dir(roots.page, roots.summary);
             saved.below = Some(roots.hints);
+            if self.left_out.load(Ordering::Relaxed) {
+                saved.entry.ext.push((EXT_LEFT_OUT, true, vec![]));
+            }
         }
         Some(segment.clone())
     }

@@ -33,6 +33,7 @@ pub mod reader;
 pub mod remove;
 pub mod restore;
 pub mod rules;
+pub mod runs;
 pub mod scan;
 pub mod sink;
 pub mod slot;

@@ -11,9 +11,9 @@ use std::cmp::Ordering;
 /// Rows handed over at once.
 const BATCH: usize = 4096;
 
-/// Rows of `[path, kind, mode, uid, gid, mtime s, mtime ns, size, link target, mark]`, each batch
-/// one MessagePack array of arrays. `mark` is `+`, `-`, `M` (metadata) or `C` (content) in a
-/// difference.
+/// Rows of `[path, kind, mode, uid, gid, mtime s, mtime ns, size, link target, mark, keeps]`, each
+/// batch one MessagePack array of arrays. `mark` is `+`, `-`, `M` (metadata) or `C` (content) in a
+/// difference; `keeps` is 1 for a folder in which a restore deletes nothing.
 pub struct Rows<'a> {
     emit: &'a mut dyn FnMut(Vec<u8>) -> Result<()>,
     writer: Writer,
@@ -27,7 +27,7 @@ impl<'a> Rows<'a> {
 
     pub fn push(&mut self, path: &[u8], e: &Entry, mark: &str) -> Result<()> {
         let w = &mut self.writer;
-        w.array(10);
+        w.array(11);
         w.bin(path);
         [u32::from(e.kind), e.mode, e.uid, e.gid].iter().for_each(|n| w.uint(u64::from(*n)));
         w.int(e.mtime.0);
@@ -38,6 +38,7 @@ impl<'a> Rows<'a> {
             _ => w.nil(),
         }
         w.str(mark);
+        w.uint(u64::from(e.keeps()));
         self.count += 1;
         if self.count == BATCH {
             return self.flush();

@@ -32,13 +32,14 @@ pub const REFUSED: u8 = 255;
 pub const KINDS_MOST: u64 = 127;
 
 /// Extensions of an entry: id, whether critical, and whether this reader knows what it says.
-pub const ENTRY_EXTENSIONS: [(u64, bool, bool); 6] = [
+pub const ENTRY_EXTENSIONS: [(u64, bool, bool); 7] = [
     (EXT_EXTENTS, true, true),
     (EXT_FLAGS, false, true),
     (EXT_BIRTH, false, false),
     (EXT_PROJECT, false, false),
     (EXT_LARGE, true, false),
     (EXT_PARTIAL, true, true),
+    (EXT_LEFT_OUT, true, true),
 ];
 pub const EXT_EXTENTS: u64 = 1;
 pub const EXT_FLAGS: u64 = 2;
@@ -46,6 +47,7 @@ pub const EXT_BIRTH: u64 = 3;
 pub const EXT_PROJECT: u64 = 4;
 pub const EXT_LARGE: u64 = 5;
 pub const EXT_PARTIAL: u64 = 6;
+pub const EXT_LEFT_OUT: u64 = 7;
 
 #[derive(Clone, Copy, Default, PartialEq, Debug)]
 pub struct Summary {
@@ -104,6 +106,11 @@ pub struct Entry {
 impl Entry {
     pub fn ext(&self, id: u64) -> Option<&[u8]> {
         self.ext.iter().find(|e| e.0 == id).map(|e| &e.2[..])
+    }
+
+    /// Whether the folder may hold more than it lists, so that nothing may be deleted in it.
+    pub fn keeps(&self) -> bool {
+        [EXT_PARTIAL, EXT_LEFT_OUT].iter().any(|id| self.ext(*id).is_some())
     }
 
     pub fn summary(&self) -> Summary {

@@ -1,6 +1,7 @@
 //! The system calls Node lacks, on directory handles: no path ever exceeds one name here.
 
 use crate::error::{Error, Result};
+use crate::runs;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -124,7 +125,8 @@ pub fn write_at(fd: RawFd, data: &[u8], offset: u64) -> Result<()> {
     Ok(())
 }
 
-/// The parts of a file that hold data, as (offset, length); `None` when it has no hole.
+/// The parts of a file that hold data, as (offset, length), at most `runs::MOST` of them; `None`
+/// when it has no hole.
 pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
     // Blocks do not tell: those of attributes count as the file's, and may hide a hole.
     // SAFETY: a plain system call on a handle.
@@ -138,7 +140,9 @@ pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
         // SAFETY: a plain system call on a handle.
         let start = unsafe { libc::lseek(fd, at, libc::SEEK_DATA) };
         if start < 0 || start as u64 >= size {
-            return (start >= 0 || errno() == libc::ENXIO).then_some(out);
+            let over = start >= 0 || errno() == libc::ENXIO;
+            runs::fewer(&mut out, runs::MOST);
+            return over.then_some(out);
         }
         // SAFETY: a plain system call on a handle.
         let end = unsafe { libc::lseek(fd, start, libc::SEEK_HOLE) };
@@ -153,7 +157,18 @@ pub fn extents(fd: RawFd, size: u64) -> Option<Vec<(u64, u64)>> {
             _ => {}
         }
         at = end;
+        // A file can have millions: they are never all held.
+        if out.len() == 2 * runs::MOST {
+            runs::fewer(&mut out, runs::MOST);
+        }
     }
+}
+
+/// Which mount a handle is open on; none where the system does not tell. A bind mount has its own,
+/// though its files are of the same file system.
+pub fn mount(fd: RawFd) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().parse().ok()
 }
 
 /// Whether a range of a file is data throughout.

@@ -104,10 +104,15 @@ fn held(dir: RawFd, levels: &mut [Level]) -> Result<RawFd> {
     Ok(raw)
 }
 
-/// Opens a folder, empties it of everything but folders, and notes those.
+/// Opens a folder, empties it of everything but folders, and notes those. What is mounted there is
+/// another's, and stays.
 fn enter(dir: RawFd, name: &[u8]) -> Result<Level> {
-    soften(dir, name);
     let fd = posix::open_at(dir, &posix::name(name)?, posix::DIR_FLAGS, 0)?;
+    if posix::mount(fd.as_raw_fd()) != posix::mount(dir) {
+        let op = "remove what is mounted there";
+        return Err(Error::Source { op, path: name.to_vec(), errno: libc::EBUSY });
+    }
+    soften(dir, name);
     let mut left = Vec::new();
     let names = Names::read(fd.as_raw_fd(), &mut Vec::new())?;
     for below in names.iter() {

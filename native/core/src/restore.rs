@@ -40,10 +40,10 @@ pub struct Counts {
 
 /// What is to be restored: the entries of a folder, or one entry.
 pub enum What {
-    /// `partial`: the folder may hold more than the snapshot lists, and loses nothing.
+    /// `keeps`: the folder may hold more than the snapshot lists, and loses nothing.
     Folder {
         page: Id,
-        partial: bool,
+        keeps: bool,
     },
     Entry(Entry),
 }
@@ -103,7 +103,7 @@ impl Plan<'_> {
     fn all(&mut self, root: Arc<Branch>, what: What) -> Result<()> {
         let mut stack = Vec::new();
         match what {
-            What::Folder { page, partial } => stack.push(self.frame(root, page, partial)),
+            What::Folder { page, keeps } => stack.push(self.frame(root, page, keeps)),
             What::Entry(entry) => {
                 let handle = root.dir.open().ok();
                 self.entry(&root, handle.as_ref(), entry, &mut stack)?;
@@ -131,13 +131,13 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn frame(&self, branch: Arc<Branch>, page: Id, partial: bool) -> Frame {
+    fn frame(&self, branch: Arc<Branch>, page: Id, keeps: bool) -> Frame {
         let list = || {
             let handle = branch.dir.open().ok()?;
             let names = Names::read(handle.as_raw_fd(), &mut Vec::new()).ok()?;
             Some((names, 0))
         };
-        let there = if self.spec.delete && !partial { list() } else { None };
+        let there = if self.spec.delete && !keeps { list() } else { None };
         Frame { there, leaves: Leaves::new(page), branch }
     }
 
@@ -204,15 +204,18 @@ impl Plan<'_> {
         if let Content::Refused(why) = entry.content {
             return Err(Error::Newer(why));
         }
-        if let Content::Dir(page, _) = entry.content {
+        if let Content::Dir(page, inside) = entry.content {
             let partial = entry.ext(EXT_PARTIAL).is_some();
             let made = match handle.filter(|_| !self.spec.dry) {
                 Some(fd) => target::make_folder(fd.as_raw_fd(), &entry)?,
                 None => false,
             };
             let name = entry.name.clone();
+            let keeps = entry.keeps();
             let child = branch.below(name, (made || !partial).then_some(entry));
-            below.push(self.frame(child, page, partial));
+            // A folder that was empty and has something mounted on it now is that mount's place.
+            let keeps = keeps || self.spec.delete && inside.entries == 0 && is_mount(&child.dir);
+            below.push(self.frame(child, page, keeps));
             return Ok(());
         }
         let first = entry.link.is_some_and(|group| !self.links.contains_key(&group));
@@ -277,6 +280,12 @@ impl Plan<'_> {
             None => target::special(to.as_raw_fd(), entry, self.spec.delete),
         }
     }
+}
+
+/// Whether what stands there is on another mount than the folder it lies in.
+fn is_mount(dir: &Dir) -> bool {
+    let mount = |dir: &Dir| posix::mount(dir.open().ok()?.as_raw_fd());
+    dir.parent().is_some_and(|parent| mount(parent) != mount(dir))
 }
 
 /// Where a file's data lies: its extents, or all of it from the start.

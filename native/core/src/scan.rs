@@ -27,6 +27,7 @@ pub fn folder(job: &Job, worker: &mut Worker, folder: Arc<Folder>) -> Result<()>
         Ok(found) => found,
         Err(e @ Error::Source { .. }) => {
             job.trouble(folder.dir.path(b""), reason(&e));
+            folder.leave_out();
             Default::default()
         }
         Err(e) => return Err(e),
@@ -46,6 +47,7 @@ fn list(job: &Job, worker: &mut Worker, folder: &Folder) -> Result<(Names, Optio
     let mut names = Names::read(handle.as_raw_fd(), &mut worker.buffer)?;
     let rules = rules(job, folder, handle.as_raw_fd(), &names)?;
     if job.spec.exclude_caches && is_cache(handle.as_raw_fd()) {
+        folder.leave_out();
         names.only(b"CACHEDIR.TAG");
     }
     Ok((names, rules))
@@ -102,6 +104,7 @@ pub fn segment(job: &Job, worker: &mut Worker, task: Task) -> Result<()> {
         Ok(handle) => Scan { job, task: &segment, handle },
         Err(e) => {
             job.trouble(folder.dir.path(b""), reason(&e));
+            folder.leave_out();
             return job.done(worker, segment);
         }
     };
@@ -114,11 +117,13 @@ pub fn segment(job: &Job, worker: &mut Worker, task: Task) -> Result<()> {
             Ok(stat) => stat,
             Err(e) => {
                 job.trouble(folder.dir.path(&name), format!("not saved: {}", reason(&e)));
+                folder.leave_out();
                 continue;
             }
         };
         let is_dir = stat.format() == libc::S_IFDIR;
         if rules.as_ref().is_some_and(|r| r.ignores(&folder.dir.path(&name), is_dir)) {
+            folder.leave_out();
             continue;
         }
         let seen = Seen { index, name, cname, stat, known };
@@ -148,17 +153,21 @@ impl Scan<'_> {
     fn folder(&self, seen: Seen, rules: &Option<Arc<Rules>>) {
         let Seen { index, name, cname, stat, known } = seen;
         let (job, folder) = (self.job, &self.task.folder);
+        let mut whole = true;
         let mut own = base(job, &name, &stat, page::DIR);
         match known.as_ref().filter(|k| unchanged(&k.entry, &k.hint, &stat)) {
             Some(Known { entry, .. }) => {
                 own.xattrs.clone_from(&entry.xattrs);
-                let kept = entry.ext.iter().filter(|x| x.0 != page::EXT_PARTIAL);
+                let kept = entry
+                    .ext
+                    .iter()
+                    .filter(|x| ![page::EXT_PARTIAL, page::EXT_LEFT_OUT].contains(&x.0));
                 own.ext = kept.cloned().collect();
             }
             None => {
                 let fd = posix::open_at(self.handle.as_raw_fd(), &cname, posix::DIR_FLAGS, 0);
                 if let Ok(fd) = fd {
-                    describe(job, &folder.dir, &mut own, fd.as_raw_fd());
+                    whole = describe(job, &folder.dir, &mut own, fd.as_raw_fd());
                 }
             }
         }
@@ -184,7 +193,7 @@ impl Scan<'_> {
             own.ext.push((page::EXT_PARTIAL, true, vec![]));
             child.choice = Some(Default::default());
         }
-        let hint = hint(&stat, job.racy_from);
+        let hint = if whole { hint(&stat, job.racy_from) } else { Hint::default() };
         self.task.put(index, Saved { entry: own, hint, below: None });
         self.task.hold();
         job.push(ingest::Task::Folder(Arc::new(child)));
@@ -219,17 +228,37 @@ impl Scan<'_> {
         if stat.format() == libc::S_IFREG {
             return Ok(Some(Wanted { index, name, cname, stat, link, hint }));
         }
-        match special(job, &name, &cname, self.handle.as_raw_fd(), &stat) {
-            Ok(mut own) => {
+        match self.special(&name, &cname, &stat) {
+            Ok((mut own, whole)) => {
                 own.link = link;
-                put(if link.is_some() { job.linked(&stat, own) } else { own });
+                let own = if link.is_some() { job.linked(&stat, own) } else { own };
+                let hint = if whole { hint } else { Hint::default() };
+                self.task.put(index, Saved { entry: own, hint, below: None });
             }
             Err(e) => {
                 let path = self.task.folder.dir.path(&name);
                 job.trouble(path, format!("not saved: {}", reason(&e)));
+                self.task.folder.leave_out();
             }
         }
         Ok(None)
+    }
+
+    /// An entry that is not opened, and whether all of its attributes were had.
+    fn special(&self, name: &[u8], cname: &CStr, stat: &Stat) -> Result<(Entry, bool)> {
+        let dir = self.handle.as_raw_fd();
+        let (kind, content) = match stat.format() {
+            libc::S_IFLNK => (page::LINK, Content::Target(posix::read_link(dir, cname)?)),
+            libc::S_IFCHR => (page::CHAR, Content::Device(stat.device.0, stat.device.1)),
+            libc::S_IFBLK => (page::BLOCK, Content::Device(stat.device.0, stat.device.1)),
+            libc::S_IFIFO => (page::FIFO, Content::None),
+            _ => (page::SOCKET, Content::None),
+        };
+        let mut own = base(self.job, name, stat, kind);
+        own.content = content;
+        let found = attribute::xattrs_at(dir, cname)?;
+        let whole = attach(self.job, &self.task.folder.dir, &mut own, found);
+        Ok((own, whole))
     }
 }
 
@@ -267,31 +296,42 @@ pub fn base(job: &Job, name: &[u8], stat: &Stat, kind: u8) -> Entry {
     }
 }
 
-/// Adds what only an open handle tells: attributes, ACLs, inode flags, project id.
-pub fn describe(job: &Job, dir: &Dir, entry: &mut Entry, fd: RawFd) {
-    match attribute::xattrs(fd) {
-        Ok(found) => entry.xattrs = found,
-        Err(e) => job.trouble(dir.path(&entry.name), reason(&e)),
-    }
+/// Adds what only an open handle tells: attributes, ACLs, inode flags, project id. False when not
+/// all of it could be had.
+pub fn describe(job: &Job, dir: &Dir, entry: &mut Entry, fd: RawFd) -> bool {
+    let whole = match attribute::xattrs(fd) {
+        Ok(found) => attach(job, dir, entry, found),
+        Err(e) => {
+            job.trouble(dir.path(&entry.name), reason(&e));
+            false
+        }
+    };
     let numbers =
         [(page::EXT_FLAGS, attribute::flags(fd)), (page::EXT_PROJECT, attribute::project(fd))];
     for (ext, number) in numbers.into_iter().filter(|(_, number)| *number != 0) {
         entry.ext.push((ext, false, number.to_le_bytes().to_vec()));
     }
+    whole
 }
 
-fn special(job: &Job, name: &[u8], cname: &CStr, dir: RawFd, stat: &Stat) -> Result<Entry> {
-    let (kind, content) = match stat.format() {
-        libc::S_IFLNK => (page::LINK, Content::Target(posix::read_link(dir, cname)?)),
-        libc::S_IFCHR => (page::CHAR, Content::Device(stat.device.0, stat.device.1)),
-        libc::S_IFBLK => (page::BLOCK, Content::Device(stat.device.0, stat.device.1)),
-        libc::S_IFIFO => (page::FIFO, Content::None),
-        _ => (page::SOCKET, Content::None),
-    };
-    let mut own = base(job, name, stat, kind);
-    own.content = content;
-    own.xattrs = attribute::xattrs_at(dir, cname)?;
-    Ok(own)
+/// Most bytes of one entry's attributes: with its extents it has to fit in a block.
+const XATTRS_MOST: usize = 1 << 20;
+
+/// Gives an entry its attributes; those beyond what it can hold are told, and false is returned.
+fn attach(job: &Job, dir: &Dir, entry: &mut Entry, found: attribute::Xattrs) -> bool {
+    let (mut left, mut whole) = (XATTRS_MOST, true);
+    for (key, value) in found {
+        if let Some(rest) = left.checked_sub(key.len() + value.len()) {
+            left = rest;
+            entry.xattrs.push((key, value));
+        } else {
+            whole = false;
+            let key = String::from_utf8_lossy(&key);
+            let text = format!("attribute {key} not saved: one entry holds {XATTRS_MOST} bytes");
+            job.trouble(dir.path(&entry.name), text);
+        }
+    }
+    whole
 }
 
 /// Entries with one group are names of one inode. The device number takes part, since two file

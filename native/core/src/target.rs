@@ -10,6 +10,7 @@ use crate::posix::{self, check};
 use crate::reader::{Reader, DATA};
 use crate::remove;
 use crate::restore::Spec;
+use crate::runs::Runs;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex};
 pub struct Target {
     pub folder: Arc<Branch>,
     pub entry: Entry,
-    extents: Vec<(u64, u64)>,
+    runs: Runs,
     /// Whether a folder in its place goes with all that is in it.
     all: bool,
     /// Looks only: an existing file is opened for reading, none is made.
@@ -41,7 +42,7 @@ impl Target {
     ) -> Target {
         Target {
             folder,
-            extents,
+            runs: Runs::new(extents),
             all: spec.delete,
             dry: spec.dry,
             existed: AtomicBool::new(false),
@@ -85,7 +86,7 @@ impl Target {
             made => (made?, false),
         };
         // Writing the last piece gives a new file its size, unless it ends in a hole.
-        let ends_in_hole = self.extents.last().map_or(0, |(at, n)| at + n) < self.entry.size;
+        let ends_in_hole = self.runs.end() < self.entry.size;
         if if existed {
             posix::stat(fd.as_raw_fd(), c"")?.size != self.entry.size
         } else {
@@ -108,8 +109,8 @@ impl Target {
     /// punching would leave the last block, where the end is within it.
     fn punch(&self, fd: RawFd) -> Result<()> {
         let (mut at, size) = (0, self.entry.size);
-        for (start, length) in &self.extents {
-            if *start > at {
+        for (start, length) in self.runs.iter() {
+            if start > at {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
                 // SAFETY: a plain system call on a handle of ours.
                 let r = unsafe { libc::fallocate(fd, mode, at as i64, (start - at) as i64) };
@@ -126,24 +127,6 @@ impl Target {
         Ok(())
     }
 
-    /// Calls `act(file offset, range of the piece)` for each run of a piece between holes.
-    fn runs(
-        &self,
-        offset: u64,
-        length: usize,
-        act: &mut dyn FnMut(u64, std::ops::Range<usize>) -> Result<()>,
-    ) -> Result<()> {
-        let (mut start, end) = (0, offset + length as u64);
-        for (at, run) in &self.extents {
-            let (from, to) = (offset.max(start), end.min(start + run));
-            if from < to {
-                act(at + from - start, (from - offset) as usize..(to - offset) as usize)?;
-            }
-            start += run;
-        }
-        Ok(())
-    }
-
     /// Whether the existing file already has this piece.
     pub fn holds(&self, reader: &Reader, offset: u64, length: u32, id: &Id) -> bool {
         let Ok(fd) = self.handle() else { return false };
@@ -152,7 +135,7 @@ impl Target {
         }
         let sparse = self.sparse.load(Ordering::Relaxed);
         let (mut data, mut whole) = (vec![0; length as usize], true);
-        let read = self.runs(offset, length as usize, &mut |at, range| {
+        let read = self.runs.each(offset, length as usize, &mut |at, range| {
             // Zeros that were saved as data are not there where there is a hole.
             whole &= !sparse || posix::is_data(fd.as_raw_fd(), at, range.len() as u64);
             posix::read_at(fd.as_raw_fd(), &mut data[range], at).map(drop)
@@ -162,7 +145,7 @@ impl Target {
 
     pub fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
         let fd = self.handle()?;
-        self.runs(offset, data.len(), &mut |at, range| {
+        self.runs.each(offset, data.len(), &mut |at, range| {
             posix::write_at(fd.as_raw_fd(), &data[range], at)
         })
     }

@@ -39,6 +39,7 @@ def data(fd, size):
     digest, runs, at = hashlib.sha256(), [], 0
     # Cached zeros of an allocated but unwritten range would count as data, by who read them before.
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
     while at < size:
         try:
             start = os.lseek(fd, at, os.SEEK_DATA)

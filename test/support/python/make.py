@@ -173,6 +173,9 @@ def holes(m):
         write_runs(name, 1 << 20, [(0, 16384), (500000, 10000)], noise)
         fd = os.open(name, os.O_RDWR)
         m.attempt("allocated " + name.decode(), lambda: allocate(fd, mode, at, 1 << 20))
+        # Cached zeros of an unwritten range count as data until they are dropped: then not in the middle of a test.
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(fd)
     m.leave()
 
@@ -344,15 +347,3 @@ def inodes(m):
             m.attempt("inherited project id", lambda: set_flags(b"project-dir-%d" % i, 0x20000000))
         m.put(b"project-dir-%d/after" % i)
     m.leave()
-
-
-def hostile(root, seed):
-    os.umask(0o022)
-    m = Maker(seed)
-    os.makedirs(root, exist_ok=True)
-    back = os.getcwd()
-    os.chdir(root)
-    for part in (names, crowd, depths, contents, holes, links, attributes, modes, specials, inodes, times):
-        part(m)
-    os.chdir(back)
-    return {"refused": sorted(set(m.refused))}

@@ -6,7 +6,7 @@ import sys
 
 import churn
 import compare
-import make
+import hostile
 import model
 
 # One handle a level: trees of a thousand levels are walked by handles.
@@ -15,7 +15,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 sys.setrecursionlimit(100000)
 
 VERBS = {
-    "hostile": make.hostile,
+    "hostile": hostile.hostile,
     "churn": churn.churn,
     "compare": compare.compare,
     "digest": compare.digest,
