@@ -12,6 +12,9 @@ use crate::slot::Slot;
 use std::cell::UnsafeCell;
 use std::sync::{Arc, Mutex};
 
+/// Chunks of one pack at most, so that its contents are never larger than its blocks need.
+const PACK_CHUNKS: usize = 1 << 16;
+
 pub struct Filling {
     /// `FILL` bytes. Every byte belongs to one reservation, or to whoever closes the pack.
     buffer: UnsafeCell<Slot>,
@@ -69,7 +72,8 @@ impl Filling {
         let (blocks, chunks) = (&inner.contents.blocks, &inner.contents.chunks);
         let rows = (blocks.len() + 1) * BLOCK_ROW + (chunks.len() + part.chunks.len()) * CHUNK_ROW;
         let stored = part.payload.len() + TAG;
-        if inner.used + stored + CONTENTS_FIXED + rows + TAG + TAIL > FILL {
+        let many = chunks.len() + part.chunks.len() > PACK_CHUNKS;
+        if many || inner.used + stored + CONTENTS_FIXED + rows + TAG + TAIL > FILL {
             return None;
         }
         let (ordinal, offset) = (blocks.len() as u64, inner.used);

@@ -54,6 +54,8 @@ struct State {
     before: Before,
     /// The first name that no segment has.
     next: usize,
+    /// Most segments that are begun and not written: what ended early waits for those before it.
+    ahead: usize,
     begun: usize,
     ended: BTreeMap<usize, Vec<Saved>>,
     written: usize,
@@ -81,11 +83,10 @@ pub struct Task {
 
 /// What a finished piece of work leads to.
 pub enum Step {
+    /// None: others are still under way.
     Tasks(Vec<Task>),
     /// The root folder is complete.
     Root(Roots),
-    /// Others are still under way.
-    Nothing,
 }
 
 impl Folder {
@@ -95,6 +96,7 @@ impl Folder {
             rules: None,
             before: Before::new(root),
             next: 0,
+            ahead: 0,
             begun: 0,
             ended: BTreeMap::new(),
             written: 0,
@@ -130,13 +132,23 @@ impl Folder {
         Some(Task { segment: Arc::new(segment), names, known, rules: state.rules.clone() })
     }
 
-    /// Takes in what one segment saved; the next segment, or the roots of the finished folder.
+    /// As many segments as may be under way.
+    fn segments(self: &Arc<Folder>, state: &mut State, reader: &Reader) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        while state.begun - state.written < state.ahead {
+            let Some(task) = self.segment(state, reader) else { break };
+            tasks.push(task);
+        }
+        tasks
+    }
+
+    /// Takes in what one segment saved; the next segments, or the roots of the finished folder.
     fn end(
         self: &Arc<Folder>,
         segment: &Segment,
         worker: &mut Worker,
         reader: &Reader,
-    ) -> Result<(Option<Task>, Option<Roots>)> {
+    ) -> Result<(Vec<Task>, Option<Roots>)> {
         let saved = std::mem::take(&mut *segment.saved.lock().expect("no panic"));
         let mut guard = self.state.lock().expect("no panic");
         let state = &mut *guard;
@@ -145,10 +157,10 @@ impl Folder {
             saved.into_iter().try_for_each(|s| state.pages.push(worker, s))?;
             state.written += 1;
         }
-        let task = self.segment(state, reader);
-        let whole = task.is_none() && state.written == state.begun;
+        let tasks = self.segments(state, reader);
+        let whole = state.written == state.begun;
         let pages = whole.then(|| std::mem::take(&mut state.pages));
-        Ok((task, pages.map(|p| p.finish(worker)).transpose()?))
+        Ok((tasks, pages.map(|p| p.finish(worker)).transpose()?))
     }
 
     /// Gives the entry of this folder its pages; the segment that waited for them.
@@ -197,8 +209,8 @@ pub fn begin(
     reader: &Reader,
 ) -> Result<Step> {
     let mut state = folder.state.lock().expect("no panic");
-    (state.names, state.rules) = (names, rules);
-    let tasks: Vec<Task> = (0..ahead).map_while(|_| folder.segment(&mut state, reader)).collect();
+    (state.names, state.rules, state.ahead) = (names, rules, ahead);
+    let tasks = folder.segments(&mut state, reader);
     if !tasks.is_empty() {
         return Ok(Step::Tasks(tasks));
     }
@@ -217,14 +229,13 @@ pub fn done(mut segment: Arc<Segment>, worker: &mut Worker, reader: &Reader) -> 
     while segment.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
         let folder = segment.folder.clone();
         let roots = match folder.end(&segment, worker, reader)? {
-            (Some(task), _) => return Ok(Step::Tasks(vec![task])),
-            (None, None) => return Ok(Step::Nothing),
-            (None, Some(roots)) => roots,
+            (tasks, None) => return Ok(Step::Tasks(tasks)),
+            (_, Some(roots)) => roots,
         };
         match folder.complete(roots) {
             Some(above) => segment = above,
             None => return Ok(Step::Root(roots)),
         }
     }
-    Ok(Step::Nothing)
+    Ok(Step::Tasks(vec![]))
 }

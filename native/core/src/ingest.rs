@@ -235,7 +235,6 @@ impl Job {
                 tasks.into_iter().rev().for_each(|t| self.push(Task::Segment(t)));
             }
             Step::Root(roots) => *self.result.lock().expect("no panic") = Some(roots),
-            Step::Nothing => {}
         }
     }
 }

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// Packs and seconds after which what is durable is indexed, so that a killed backup resumes there.
 const INDEX_PACKS: usize = 16;
+/// Chunks after which it is indexed, too: a run is sorted and sealed in memory.
+const INDEX_CHUNKS: usize = 1 << 18;
 const INDEX_AFTER: Duration = Duration::from_secs(30);
 
 /// The bytes of an object: those of a pack come from a slot and go back to it.
@@ -207,7 +209,9 @@ impl Sink {
     pub fn index(&self, always: bool) -> Result<()> {
         let mut flow = self.flow.lock().expect("no panic");
         let since = *flow.indexed_at.get_or_insert_with(Instant::now);
-        let due = flow.durable.len() >= INDEX_PACKS || since.elapsed() > INDEX_AFTER;
+        let chunks: usize = flow.durable.iter().map(|p| p.chunks.len()).sum();
+        let many = flow.durable.len() >= INDEX_PACKS || chunks >= INDEX_CHUNKS;
+        let due = many || since.elapsed() > INDEX_AFTER;
         if flow.durable.is_empty() || !(due || always) {
             return Ok(());
         }

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex};
 
 /// Plaintext bytes gathered into one block before it is compressed and sealed.
 pub const BLOCK: usize = 1 << 20;
+/// Chunks of one block at most: of files of a few bytes a block would hold hundreds of thousands.
+const BLOCK_CHUNKS: usize = 1 << 13;
 /// Ids of one list page: between these, ending where an id's low bits are zero.
 const LIST_AVERAGE: u8 = 0xff;
 const LIST_MOST: usize = 2048;
@@ -115,7 +117,9 @@ impl Worker {
             PAGE => 2,
             _ => 3,
         };
-        if self.builders[which].plain.len() + data.len() > BLOCK.max(data.len()) {
+        let builder = &self.builders[which];
+        let full = builder.plain.len() + data.len() > BLOCK.max(data.len());
+        if full || builder.chunks.len() == BLOCK_CHUNKS {
             self.flush(which)?;
         }
         let builder = &mut self.builders[which];

@@ -20,8 +20,8 @@ use std::sync::{Arc, Condvar, Mutex};
 pub const BATCH: usize = 32 << 20;
 /// Pieces that are planned together.
 pub const BATCH_PIECES: usize = 16 << 10;
-/// Blocks that may wait for workers before the planner waits.
-const QUEUE: usize = 64;
+/// Pieces that may wait for workers before the planner waits.
+const QUEUE: usize = BATCH_PIECES / 2;
 
 /// A chunk's place in a file.
 pub struct Piece {
@@ -34,6 +34,8 @@ pub struct Piece {
 #[derive(Default)]
 struct Queue {
     blocks: VecDeque<Vec<Piece>>,
+    /// Pieces in all of them.
+    pieces: usize,
     over: bool,
 }
 
@@ -67,14 +69,15 @@ impl Writing {
 
     /// Hands a batch to the workers, block by block, in the order in which they are stored.
     pub fn submit(&self, pieces: Vec<Piece>) {
-        let mut blocks: BTreeMap<(u32, u32), Vec<Piece>> = BTreeMap::new();
+        let (count, mut blocks) = (pieces.len(), BTreeMap::<(u32, u32), Vec<Piece>>::new());
         for piece in pieces {
             blocks.entry((piece.place.pack, piece.place.ordinal)).or_default().push(piece);
         }
         let mut queue = self.queue.lock().expect("no panic");
-        while queue.blocks.len() > QUEUE {
+        while queue.pieces > QUEUE {
             queue = self.moved.wait(queue).expect("no panic");
         }
+        queue.pieces += count;
         queue.blocks.extend(blocks.into_values());
         self.moved.notify_all();
     }
@@ -99,6 +102,7 @@ impl Writing {
         let mut queue = self.queue.lock().expect("no panic");
         loop {
             if let Some(block) = queue.blocks.pop_front() {
+                queue.pieces -= block.len();
                 self.moved.notify_all();
                 return Some(block);
             }
