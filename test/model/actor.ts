@@ -15,7 +15,7 @@ export interface Flight {
   readonly content: string;
 }
 
-export type Todo =
+export type Move =
   | (Flight & { readonly do: "put"; readonly record: Stored })
   | Exclude<Action, { do: "work" | "put" }>
   | { readonly do: "await"; readonly name: string };
@@ -37,7 +37,7 @@ export interface Local {
 // biome-ignore lint/suspicious/noExplicitAny: a world runs processes of every kind
 export interface Actor<L extends Local = any> {
   readonly start: L;
-  todo(local: L): Todo;
+  move(local: L): Move;
   /** More than one where the environment may choose. */
   answer(local: L, reply: Reply): L[];
   /** Crashed at this very moment and started again; empty where it may not. */
@@ -92,17 +92,17 @@ function nameOf(record: Stored): { kind: Listing; name: string } {
 }
 
 /** The removal of the object that holds a record. */
-export function removing(record: Stored): Todo {
+export function removing(record: Stored): Move {
   return { do: "remove", ...nameOf(record) };
 }
 
 /** The put of a record; its content matters where one name may come with several. */
-export function putting(record: Stored): Todo {
+export function putting(record: Stored): Move {
   const content = record.type === "condemned" ? JSON.stringify(record) : "";
   return { do: "put", ...nameOf(record), content, record };
 }
 
-export function putBulk(kind: "pack" | "index", name: string, content: string): Todo {
+export function putBulk(kind: "pack" | "index", name: string, content: string): Move {
   return {
     do: "put",
     kind,

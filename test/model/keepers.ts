@@ -41,7 +41,7 @@ export function compactActor(id: string, rules: Rules): Actor<CompactLocal> {
       : l;
   return {
     start: { c: START_COMPACT, rows: [] },
-    todo(l) {
+    move(l) {
       const action = nextOfCompact(l.c, rules);
       if (action.do === "work") return putBulk("index", `${id}r`, rest(l));
       return action.do === "put" ? putting(action.record) : action;
@@ -68,7 +68,7 @@ export interface ForgetLocal extends Local {
 export function retainActor(rules: Rules): Actor<ForgetLocal> {
   return {
     start: { f: START_FORGET, reason: [], acked: [] },
-    todo({ f }) {
+    move({ f }) {
       const action = nextOfForget(f, rules);
       if (action.do === "put") return putting(action.record);
       return action.do === "work" ? { do: "stop", outcome: "nothing to forget" } : action;
@@ -102,7 +102,7 @@ export interface RetireLocal extends Local {
 export function retireActor(): Actor<RetireLocal> {
   return {
     start: { r: START_RETIRE },
-    todo({ r }) {
+    move({ r }) {
       const action = nextOfRetire(r);
       return action.do === "retire" ? removing(action.record) : action;
     },
@@ -116,7 +116,7 @@ export function retireActor(): Actor<RetireLocal> {
 export function lateActor(rows: string): Actor<NameLocal> {
   return {
     start: { done: false },
-    todo: ({ done }) => (done ? { do: "stop", outcome: "late" } : putBulk("index", "r1", rows)),
+    move: ({ done }) => (done ? { do: "stop", outcome: "late" } : putBulk("index", "r1", rows)),
     answer: () => [{ done: true }],
     restart: () => [],
     changes: ({ done }) => (done ? [] : ["index"]),
@@ -127,7 +127,7 @@ export function lateActor(rows: string): Actor<NameLocal> {
 export function forgetActor(snapshot: string): Actor<NameLocal> {
   return {
     start: { done: false },
-    todo: ({ done }) =>
+    move: ({ done }) =>
       done ? { do: "stop", outcome: "forgotten" } : putting({ type: "tombstone", snapshot }),
     answer: () => [{ done: true }],
     restart: () => [],

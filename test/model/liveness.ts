@@ -29,23 +29,23 @@ function objectsOf(world: World, row: Int32Array): Objects {
 function alone(objects: Objects, actor: Actor): string {
   let local = actor.start;
   for (;;) {
-    const todo = actor.todo(local);
-    if (todo.do === "stop") return todo.outcome;
+    const move = actor.move(local);
+    if (move.do === "stop") return move.outcome;
     let reply: Reply;
-    if (todo.do === "put") {
-      const { content, record } = todo;
-      const kept = todo.kind === "condemned" ? record : { ...record, content };
-      objects.get(todo.kind)?.set(todo.name, kept);
+    if (move.do === "put") {
+      const { content, record } = move;
+      const kept = move.kind === "condemned" ? record : { ...record, content };
+      objects.get(move.kind)?.set(move.name, kept);
       reply = { did: "put", known: true };
-    } else if (todo.do === "list") {
-      reply = { did: "list", found: [...(objects.get(todo.kind)?.values() ?? [])] };
-    } else if (todo.do === "remove") {
-      objects.get(todo.kind)?.delete(todo.name);
+    } else if (move.do === "list") {
+      reply = { did: "list", found: [...(objects.get(move.kind)?.values() ?? [])] };
+    } else if (move.do === "remove") {
+      objects.get(move.kind)?.delete(move.name);
       reply = { did: "remove" };
-    } else if (todo.do === "read") {
-      reply = { did: "read", content: objects.get("pack")?.get(todo.pack)?.content ?? null };
+    } else if (move.do === "read") {
+      reply = { did: "read", content: objects.get("pack")?.get(move.pack)?.content ?? null };
     } else {
-      const record = objects.get("condemned")?.get(todo.name);
+      const record = objects.get("condemned")?.get(move.name);
       if (record === undefined) return "no such list";
       reply = { did: "await", record };
     }

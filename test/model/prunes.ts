@@ -20,6 +20,7 @@ import {
   both,
   type Found,
   type Local,
+  type Move,
   minus,
   plain,
   putBulk,
@@ -28,7 +29,6 @@ import {
   rowsFor,
   rowsOf,
   type Slips,
-  type Todo,
   union,
 } from "./actor.ts";
 
@@ -45,7 +45,7 @@ function choices(packs: readonly string[]): string[][] {
 export function condemnActor(name: string): Actor<CondemnLocal> {
   return {
     start: { c: startCondemn(name) },
-    todo({ c }) {
+    move({ c }) {
       const action = nextOfCondemn(c);
       if (action.do === "put") return putting(action.record);
       return action.do === "work" ? { do: "stop", outcome: "" } : action;
@@ -116,7 +116,7 @@ export function sweepActor(
     stored: "nothing",
   };
 
-  function todo(l: SweepLocal): Todo {
+  function move(l: SweepLocal): Move {
     if (l.s === null) return { do: "await", name: list };
     if (l.lost) return { do: "stop", outcome: "lost" };
     const action = nextOfSweep(l.s, rules);
@@ -157,7 +157,7 @@ export function sweepActor(
   }
 
   function answer(l: SweepLocal, reply: Reply): SweepLocal[] {
-    const done = todo(l);
+    const done = move(l);
     if (reply.did === "await") {
       return reply.record.type === "condemned" ? [{ ...l, s: startSweep(id, reply.record) }] : [];
     }
@@ -181,8 +181,8 @@ export function sweepActor(
     return [onward({ ...now, s })];
   }
   const changes = (l: SweepLocal) =>
-    l.s !== null && todo(l).do === "stop" ? [] : left(l.s, rules);
-  return { start, todo, answer, restart: () => [], changes };
+    l.s !== null && move(l).do === "stop" ? [] : left(l.s, rules);
+  return { start, move, answer, restart: () => [], changes };
 }
 
 /** Kinds that a sweep may still change; all that any sweep may, before it has begun. */

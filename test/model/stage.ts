@@ -68,9 +68,9 @@ export function once(sweep: Rules["sweep"]): Rules["sweep"] {
 }
 
 function object(record: Stored): SetUp["objects"][number] {
-  const todo = putting(record);
-  if (todo.do !== "put") throw new Error("a record is put");
-  return todo;
+  const move = putting(record);
+  if (move.do !== "put") throw new Error("a record is put");
+  return move;
 }
 
 export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): SetUp {

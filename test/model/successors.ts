@@ -51,14 +51,14 @@ export class Successors {
 
   private settled(row: Int32Array, p: number): boolean {
     const { world } = this;
-    const { todo, at, flight } = world.step(row, p);
-    if (todo.do === "stop" || todo.do === "put" || flight) return false;
+    const { move, at, flight } = world.step(row, p);
+    if (move.do === "stop" || move.do === "put" || flight) return false;
     const there = at.slot >= 0 && (((row[at.kind] ?? 0) >> at.slot) & 1) === 1;
     // A sweep may begin as soon as its list is there: its first listing then runs the longest.
-    if (todo.do === "await") return there;
+    if (move.do === "await") return there;
     // A writer's test may acknowledge.
     if (at.kind === FENCE && world.setUp.processes[p]?.name.startsWith("writer")) return false;
-    if (todo.do === "remove" && there) return false;
+    if (move.do === "remove" && there) return false;
     for (let q = 0; q < world.count; q++) {
       if (q !== p && (world.step(row, q).changes >> at.kind) & 1) return false;
     }
@@ -70,7 +70,7 @@ export class Successors {
     const { world } = this;
     const step = world.step(row, p);
     const name = world.setUp.processes[p]?.name ?? "";
-    switch (step.todo.do) {
+    switch (step.move.do) {
       case "list":
         if (world.setUp.processes[p]?.actor.atOnce) this.atOnce(row, p, step, name, emit);
         else this.listings(row, p, step, name, emit);
@@ -132,7 +132,7 @@ export class Successors {
     const next = world.afterList(row, p, step, row[step.at.kind] ?? 0);
     for (const local of next) {
       const put = world.stepOf(p, local);
-      if (put.todo.do !== "put") continue;
+      if (put.move.do !== "put") continue;
       for (const end of world.afterPut(p, put, true)) {
         this.put(row, p, put.at, end);
         emit(() => `${name} puts ${this.describe(put.at)}`);
@@ -165,7 +165,7 @@ export class Successors {
   private reads(row: Int32Array, p: number, step: Step, name: string, emit: Emit): void {
     const { kind, slot } = step.at;
     const there = ((row[kind] ?? 0) >> slot) & 1;
-    if (step.todo.do === "await" && !there) return;
+    if (step.move.do === "await" && !there) return;
     for (const next of this.world.afterRead(row, p, step)) {
       this.move(row, p, next);
       this.tidy();
@@ -192,7 +192,7 @@ export class Successors {
     const { windows } = this.world;
     this.move(row, p, flight.next);
     this.to[windows + p] = row[windows + p] ?? 0;
-    if (step.todo.do === "list" && step.at.kind === flight.kind) {
+    if (step.move.do === "list" && step.at.kind === flight.kind) {
       addBits(this.to, windows + p, 1 << flight.slot);
     }
     this.place(p, flight);
@@ -232,8 +232,8 @@ export class Successors {
     const { to, world } = this;
     for (let q = 0; q < world.count; q++) {
       if (q === p) continue;
-      const { todo, at } = world.step(to, q);
-      if (todo.do === "list" && at.kind === kind) addBits(to, world.windows + q, 1 << slot);
+      const { move, at } = world.step(to, q);
+      if (move.do === "list" && at.kind === kind) addBits(to, world.windows + q, 1 << slot);
     }
   }
 
@@ -264,7 +264,7 @@ export class Successors {
     const fences = row[FENCE] ?? 0;
     if (fences === 0) return 0;
     for (let q = 0; q < world.count; q++) {
-      if (world.step(row, q).at.kind === FENCE && world.step(row, q).todo.do === "list")
+      if (world.step(row, q).at.kind === FENCE && world.step(row, q).move.do === "list")
         return fences;
     }
     const old = this.fences.get(fences);

@@ -43,7 +43,7 @@ export function walk(world: World, seed: number): Walk {
     const next = options[Math.floor(draw() * options.length)];
     if (next === undefined || draw() < CRASH) {
       // A sweep whose list is not there yet gets ever less eager; all others have stopped for good.
-      const waits = next === undefined && world.step(row, p).todo.do === "await";
+      const waits = next === undefined && world.step(row, p).move.do === "await";
       const less = waits ? (eager[p] ?? 0) / 2 : 0;
       eager[p] = less < 1e-9 ? 0 : less;
       continue;

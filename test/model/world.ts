@@ -13,7 +13,7 @@
  */
 import type { Kept, Listing, Stored } from "../../src/repo/protocol/records.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
-import type { Actor, Flight, Found, Local, Reply, Todo } from "./actor.ts";
+import type { Actor, Flight, Found, Local, Move, Reply } from "./actor.ts";
 
 export const KINDS: readonly Listing[] = [
   ...(["claim", "fence", "condemned", "tombstone", "pack", "index", "snapshot"] as const),
@@ -52,7 +52,7 @@ interface Change {
 /** What a process does next, in numbers. */
 interface Step {
   readonly local: Local;
-  readonly todo: Todo;
+  readonly move: Move;
   /** The object it puts or removes, or the kind it lists. */
   readonly at: Change;
   /** Answers already worked out: numbers of the locals that may follow. */
@@ -174,24 +174,24 @@ export class World {
     const steps = this.steps[p] as Numbers<Step>;
     return steps.of(JSON.stringify(local), () => {
       const actor = this.actor(p);
-      const todo: Todo = actor.todo(local);
-      const at = this.target(todo);
+      const move: Move = actor.move(local);
+      const at = this.target(move);
       const flown = local.flight ?? null;
       const acked = (local.acked ?? []).reduce((m, s) => m | (1 << this.snapshotSlot(s)), 0);
       const changes = bitsOf(actor.changes(local)) | (flown ? bitsOf([flown.kind]) : 0);
       const restart = actor.restart(local).map((l: Local) => this.number(p, l));
       const landed = flown && this.number(p, { ...local, flight: null });
       const flight = flown && landed !== null ? { ...this.change(flown), next: landed } : null;
-      return { local, todo, at, memo: new Map(), restart, acked, flight, changes };
+      return { local, move, at, memo: new Map(), restart, acked, flight, changes };
     });
   }
 
-  private target(todo: Todo): Change {
-    if (todo.do === "put") return this.change(todo);
-    if (todo.do === "list") return { kind: KINDS.indexOf(todo.kind), slot: -1, content: 0 };
-    if (todo.do === "stop") return { kind: -1, slot: -1, content: 0 };
-    const kind = todo.do === "read" ? "pack" : todo.do === "await" ? "condemned" : todo.kind;
-    const name = todo.do === "read" ? todo.pack : todo.name;
+  private target(move: Move): Change {
+    if (move.do === "put") return this.change(move);
+    if (move.do === "list") return { kind: KINDS.indexOf(move.kind), slot: -1, content: 0 };
+    if (move.do === "stop") return { kind: -1, slot: -1, content: 0 };
+    const kind = move.do === "read" ? "pack" : move.do === "await" ? "condemned" : move.kind;
+    const name = move.do === "read" ? move.pack : move.name;
     return this.change({ kind, name, content: "" });
   }
 
@@ -285,7 +285,7 @@ export class World {
     const { kind, slot } = step.at;
     const there = ((row[kind] ?? 0) >> slot) & 1;
     const key = there ? (row[(this.content[kind] ?? 0) + slot] ?? 0) : -1;
-    if (step.todo.do === "await") {
+    if (step.move.do === "await") {
       return this.follow(p, step, key, () => ({
         did: "await",
         record: this.object(row, kind, slot),

@@ -11,6 +11,7 @@ import {
   type Actor,
   type Flight,
   type Local,
+  type Move,
   minus,
   plain,
   putBulk,
@@ -19,7 +20,6 @@ import {
   rowsFor,
   rowsOf,
   type Slips,
-  type Todo,
 } from "./actor.ts";
 
 export interface WriterLocal extends Local {
@@ -127,7 +127,7 @@ export class WriterActor implements Actor<WriterLocal> {
     return (over && this.again(l, l.flight ?? null)[0]) || l;
   }
 
-  todo(l: WriterLocal): Todo {
+  move(l: WriterLocal): Move {
     const action = nextOfWriter(l.w, this.rules);
     if (action.do === "put") return putting(action.record);
     if (action.do !== "work") return action;
@@ -144,7 +144,7 @@ export class WriterActor implements Actor<WriterLocal> {
 
   answer(l: WriterLocal, reply: Reply): WriterLocal[] {
     const { rules } = this;
-    const done = this.todo(l);
+    const done = this.move(l);
     if (reply.did === "read") {
       const whole = reply.content !== null && minus(l.missing ?? "", reply.content) === "";
       return [{ ...l, sources: whole ? null : (l.sources ?? []).slice(1) }];
@@ -169,12 +169,12 @@ export class WriterActor implements Actor<WriterLocal> {
   }
 
   restart(l: WriterLocal): WriterLocal[] {
-    if (!this.config.crashes || l.acked.length > 0 || this.todo(l).do === "stop") return [];
+    if (!this.config.crashes || l.acked.length > 0 || this.move(l).do === "stop") return [];
     return this.again(l, l.flight ?? null);
   }
 
   changes(l: WriterLocal): readonly Listing[] {
-    if (this.todo(l).do === "stop" && this.restart(l).length === 0) return [];
+    if (this.move(l).do === "stop" && this.restart(l).length === 0) return [];
     if (l.acked.length > 0 && !this.slips.sameClaim) return ["claim"];
     return ["claim", "pack", "index", "snapshot"];
   }
