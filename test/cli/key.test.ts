@@ -17,7 +17,7 @@ function keys(w: ReturnType<typeof world>, more = {}): Slot[] {
 }
 
 it("makes key files that are private and never writes over one", () => {
-  using w = world();
+  using w = world(true);
   expect(w.run(["key", "keyfile", w.at("new")]).status).toBe(0);
   expect(statSync(w.at("new")).mode & 0o777).toBe(0o600);
   expect(w.json(["key", "keyfile", w.at("new")])).toMatchObject({ event: "error", exit: 1 });
@@ -31,7 +31,7 @@ it("makes key files that are private and never writes over one", () => {
 }, 60_000);
 
 it("adds recovery keys, and proves them", () => {
-  using w = world();
+  using w = world(true);
   w.run(["init"]);
   w.run(["backup", w.source]);
   const made = w.json(["key", "add", "--new-recovery"]);
@@ -42,7 +42,7 @@ it("adds recovery keys, and proves them", () => {
 }, 60_000);
 
 it("refuses a removed slot from then on, in every generation", () => {
-  using w = world();
+  using w = world(true);
   w.run(["init"]);
   w.run(["key", "keyfile", w.at("two")]);
   w.run(["key", "keyfile", w.at("three")]);
@@ -67,7 +67,7 @@ it("refuses a removed slot from then on, in every generation", () => {
 }, 60_000);
 
 it("never takes the slot in use, nor the last recovery key unless forced", () => {
-  using w = world();
+  using w = world(true);
   w.run(["init"]);
   const all = keys(w);
   const own = all.find((k) => k.inUse)?.id ?? "";
@@ -79,7 +79,7 @@ it("never takes the slot in use, nor the last recovery key unless forced", () =>
 }, 60_000);
 
 it("changes the secret in use: the new one opens, the old one does not", () => {
-  using w = world();
+  using w = world(true);
   w.run(["init"]);
   writeFileSync(w.at("new"), "a new passphrase\n");
   const changed = w.run(["key", "passphrase", "--new-passphrase-file", w.at("new")]);
@@ -91,7 +91,7 @@ it("changes the secret in use: the new one opens, the old one does not", () => {
 }, 60_000);
 
 it("opens the repository when the newest config is lost, and a slot stays removed by the others", () => {
-  using w = world();
+  using w = world(true);
   w.run(["init"]);
   const configs = () => readdirSync(join(w.at("repo"), "config"));
   const first = configs();

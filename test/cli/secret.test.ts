@@ -8,7 +8,7 @@ import { MAIN, world } from "../support/command.ts";
 const NONE = { HOLDALL_KEYFILE: undefined, HOLDALL_REPOSITORY: undefined };
 
 it("flags win over the environment, that over the named repository", () => {
-  using w = world();
+  using w = world(true);
   const file = (name: string, digits: string) => {
     writeFileSync(w.at(name), digits.repeat(32));
     return w.at(name);
@@ -39,7 +39,7 @@ it("flags win over the environment, that over the named repository", () => {
 }, 60_000);
 
 it("takes a passphrase from a file, a command, or the environment, without its line end", () => {
-  using w = world();
+  using w = world(true);
   const env = (name: string, value: string) => ({
     env: { HOLDALL_KEYFILE: undefined, [name]: value },
   });
@@ -87,7 +87,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
 `;
 
 it("asks on the terminal without echo, twice for a new passphrase", () => {
-  using w = world();
+  using w = world(true);
   const env = { ...w.env, HOLDALL_KEYFILE: "", TERM: "dumb" };
   const type = (answers: string, args: string[]) => {
     const command = [process.execPath, MAIN, ...args];
@@ -125,7 +125,7 @@ it.each([
 );
 
 it("names the config file that is asked for and cannot be used", () => {
-  using w = world();
+  using w = world(true);
   const config = { env: { HOLDALL_CONFIG: w.at("absent.json") } };
   expect(w.json(["snapshots"], config)).toMatchObject({ code: "config", exit: 2 });
   expect(w.json(["snapshots"], config).message).toContain("absent.json");

@@ -81,7 +81,7 @@ function tamper(folder: string, change: (bytes: Buffer) => boolean, rename = tru
 }
 
 it("tells damage, a newer format and an excessive slot apart", () => {
-  using w = world();
+  using w = world(true);
   const phrase = { env: { HOLDALL_KEYFILE: "", HOLDALL_PASSPHRASE: "long enough" } };
   w.run(["init"], phrase);
   const slots = join(w.at("repo"), "slots");

@@ -1,7 +1,12 @@
-/** The built command as a process, with a home, a repository and a source of its own. */
+/**
+ * The built command as a process, with a home, a repository and a source of its own. At the end the
+ * independent reader opens what the commands made and walks all of it.
+ */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { expect } from "vitest";
+import { Oracle } from "../oracle/reader.ts";
 import { temporary } from "./tree.ts";
 
 export const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
@@ -11,10 +16,31 @@ export interface More {
   env?: Record<string, string | undefined>;
 }
 
-export function world() {
+const KEY = "5a".repeat(32);
+const ORACLE_BUDGET = 1 << 20;
+
+/** Every page and every file of every snapshot, by a reader that shares nothing with the product. */
+function witness(folder: string): void {
+  const oracle = new Oracle(
+    folder,
+    { kind: "keyfile", bytes: Buffer.from(KEY, "hex") },
+    ORACLE_BUDGET,
+  );
+  expect(oracle.problems).toEqual([]);
+  for (const { sections } of oracle.snapshots) {
+    for (const unit of sections.flatMap((s) => s.units)) {
+      let entries = 0;
+      for (const _ of oracle.walk(unit.root)) entries++;
+      expect(entries).toBe(unit.entries);
+    }
+  }
+}
+
+/** `spoiled`: the test leaves a repository that is not whole, or that has another secret. */
+export function world(spoiled = false) {
   const place = temporary();
   const at = (name: string) => join(place.path, name);
-  writeFileSync(at("key"), "5a".repeat(32));
+  writeFileSync(at("key"), KEY);
   const source = at("src");
   mkdirSync(join(source, "www"), { recursive: true });
   writeFileSync(join(source, "www", "index.html"), "<h1>hello</h1>\n");
@@ -41,5 +67,9 @@ export function world() {
     const { out } = run(["--json", ...args], more);
     return JSON.parse(out.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;
   };
-  return { place, at, env, run, json, source, [Symbol.dispose]: () => place[Symbol.dispose]() };
+  const dispose = () => {
+    using _ = place;
+    if (!spoiled && existsSync(join(at("repo"), "slots"))) witness(at("repo"));
+  };
+  return { place, at, env, run, json, source, [Symbol.dispose]: dispose };
 }
