@@ -9,6 +9,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { differences, temporary } from "../support/tree.ts";
+import { witness } from "../support/witness.ts";
+
+const KEY = "17".repeat(32);
 
 const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
 const SEED = Number(process.env.SEED ?? 11);
@@ -52,7 +55,7 @@ function picture(folder: string): [string, string][] {
 }
 
 function world(path: string) {
-  writeFileSync(join(path, "key"), "17".repeat(32));
+  writeFileSync(join(path, "key"), KEY);
   const env = {
     ...process.env,
     HOLDALL_REPOSITORY: join(path, "repo"),
@@ -116,6 +119,7 @@ it("four writers of overlapping sources, killed: what was acknowledged restores"
   expect(run("backup", at("shared"), at("a")).status).toBe(0);
   const checked = run("check", "--read");
   expect(checked.status, `${seed}: ${checked.stdout}`).toBe(0);
+  witness(join(place.path, "repo"), KEY);
 });
 
 it("a restore that was killed is finished by the next", { timeout: 120_000 }, async () => {

@@ -5,9 +5,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
-import { Oracle } from "../oracle/reader.ts";
 import { temporary } from "./tree.ts";
+import { witness } from "./witness.ts";
 
 export const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
 
@@ -17,24 +16,6 @@ export interface More {
 }
 
 const KEY = "5a".repeat(32);
-const ORACLE_BUDGET = 1 << 20;
-
-/** Every page and every file of every snapshot, by a reader that shares nothing with the product. */
-function witness(folder: string): void {
-  const oracle = new Oracle(
-    folder,
-    { kind: "keyfile", bytes: Buffer.from(KEY, "hex") },
-    ORACLE_BUDGET,
-  );
-  expect(oracle.problems).toEqual([]);
-  for (const { sections } of oracle.snapshots) {
-    for (const unit of sections.flatMap((s) => s.units)) {
-      let entries = 0;
-      for (const _ of oracle.walk(unit.root)) entries++;
-      expect(entries).toBe(unit.entries);
-    }
-  }
-}
 
 /** `spoiled`: the test leaves a repository that is not whole, or that has another secret. */
 export function world(spoiled = false) {
@@ -69,7 +50,7 @@ export function world(spoiled = false) {
   };
   const dispose = () => {
     using _ = place;
-    if (!spoiled && existsSync(join(at("repo"), "slots"))) witness(at("repo"));
+    if (!spoiled && existsSync(join(at("repo"), "slots"))) witness(at("repo"), KEY);
   };
   return { place, at, env, run, json, source, [Symbol.dispose]: dispose };
 }
