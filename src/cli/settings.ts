@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { Failure, type Secret, toBytes } from "../index.ts";
 import { utf8 } from "./arguments.ts";
 import { type Named, readConfig } from "./config.ts";
-import { askPassphrase } from "./prompt.ts";
 import {
   keyFile,
   passphrase,
@@ -79,10 +78,9 @@ export async function findSecret(flags: Flags, { named }: Place, twice = false):
   if (flagged.filter(([value]) => value !== undefined).length > 1) {
     throw new Failure("usage", "the flags give more than one secret");
   }
-  return (
-    first(flagged) ??
-    first(fromEnvironment) ??
-    first(fromFile) ??
-    passphrase(await askPassphrase("Passphrase", twice))
-  );
+  const given = first(flagged) ?? first(fromEnvironment) ?? first(fromFile);
+  if (given !== undefined) return given;
+  // Terminal modules cost some of each start: only a prompt loads them.
+  const { askPassphrase } = await import("./prompt.ts");
+  return passphrase(await askPassphrase("Passphrase", twice));
 }

@@ -1,5 +1,4 @@
 /** Looking into snapshots: `ls`, `find`, `diff`, `cat`, `dump`. None of them changes anything. */
-import { unpack } from "msgpackr";
 import { pathFields } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
@@ -28,21 +27,28 @@ export interface Row {
 
 export type OnRow = (row: Row) => void;
 
-function decodeRows(bytes: Buffer, onRow: OnRow): void {
-  type Raw = [
-    Buffer,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    Buffer | null,
-    string,
-    number,
-  ];
-  for (const raw of unpack(bytes) as Raw[]) {
+type Raw = [
+  Buffer,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  Buffer | null,
+  string,
+  number,
+];
+
+/** Reads a job's batches of rows. What decodes them is loaded only by verbs that list. */
+async function rows(onRow: OnRow): Promise<(bytes: Buffer) => void> {
+  const { unpack } = await import("msgpackr");
+  return (bytes) => tell(unpack(bytes) as Raw[], onRow);
+}
+
+function tell(batch: readonly Raw[], onRow: OnRow): void {
+  for (const raw of batch) {
     const [path, kind, mode, uid, gid, s, ns, size, target, mark, keeps] = raw;
     onRow({
       path,
@@ -75,7 +81,7 @@ export async function list(
 ): Promise<void> {
   const { index } = await repository.index();
   const spec = { verb: "list", root: unitOf(snapshot).root, path, recurse, workers: 1 } as const;
-  await repository.run(index, spec, { rows: (bytes) => decodeRows(bytes, onRow) });
+  await repository.run(index, spec, { rows: await rows(onRow) });
 }
 
 /** What `newer` added, removed or changed since `older`; only pages that differ are read. */
@@ -92,7 +98,7 @@ export async function diff(
     other: unitOf(newer).root,
     workers: 1,
   } as const;
-  await repository.run(index, spec, { rows: (bytes) => decodeRows(bytes, onRow) });
+  await repository.run(index, spec, { rows: await rows(onRow) });
 }
 
 /** A snapshot against the folder as it is now; reads what may have changed. */
@@ -109,7 +115,7 @@ export async function diffFolder(
   const parent = hints ? { parentRoot: root, parentHints: hints } : { parentRoot: root };
   const spec: JobSpec = { verb: "compare", root, path, paths: [path], workers, ...parent };
   await repository.run(index, spec, {
-    rows: (bytes) => decodeRows(bytes, onRow),
+    rows: await rows(onRow),
     trouble: (p, message) => runtime.emit({ event: "trouble", ...pathFields(p), message }),
   });
 }
