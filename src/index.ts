@@ -14,6 +14,7 @@
 export { hex, pathFields, shown, toBytes, toText, unhex } from "./base/bytes.ts";
 export type {
   BackupProgress,
+  CacheFolder,
   HoldallEvent,
   Phase,
   RestoreProgress,
@@ -25,7 +26,7 @@ export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
 export { LEAST_MEMORY } from "./repo/budget.ts";
-export { type CacheFolder, cacheFolders, clearCaches } from "./repo/cache.ts";
+export { cacheFolders, clearCaches } from "./repo/cache.ts";
 export {
   type OpenOptions,
   openRepository,

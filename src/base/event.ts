@@ -136,7 +136,16 @@ interface StatsEvent {
   readonly indexRuns: number;
   readonly indexBytes: number;
   readonly chunks: number;
+  /** Sum of the sizes of all files of all snapshots. */
   readonly logicalBytes: number;
+}
+
+/** The cache of one repository in one store. */
+export interface CacheFolder {
+  /** Repository id and store, in hexadecimal. */
+  readonly name: string;
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** The local caches. */
@@ -144,11 +153,7 @@ interface CacheEvent {
   readonly event: "cache";
   readonly folder: string;
   readonly cleared: boolean;
-  readonly caches: readonly {
-    readonly name: string;
-    readonly files: number;
-    readonly bytes: number;
-  }[];
+  readonly caches: readonly CacheFolder[];
 }
 
 /** One key slot, as it can be seen without its secret. */

@@ -7,6 +7,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hex } from "../base/bytes.ts";
+import type { CacheFolder } from "../base/event.ts";
 import { native } from "../seam/native.ts";
 import { bareName } from "./layout.ts";
 
@@ -15,14 +16,6 @@ const STALE = 3600_000;
 
 const RUNS = "index";
 const HEADS = "heads";
-
-/** One cache folder, as `cacheFolders` finds it. */
-export interface CacheFolder {
-  /** Repository id and store, in hexadecimal. */
-  readonly name: string;
-  readonly files: number;
-  readonly bytes: number;
-}
 
 export class Cache {
   private readonly folder: string;

@@ -34,3 +34,6 @@ export function ofObject(error: unknown): Failure {
   if (!OBJECT.includes(failure.code)) throw failure;
   return failure;
 }
+
+/** What a killed init left is whole, but sealed under a root that nobody has: it means nothing. */
+export const stray = (failure: Failure): boolean => failure.code === "missing_object";

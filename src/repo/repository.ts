@@ -6,7 +6,6 @@
  */
 import { hex } from "../base/bytes.ts";
 import type { Phase } from "../base/event.ts";
-import type { Failure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Config } from "../format/config.ts";
@@ -24,7 +23,7 @@ import {
 import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
 import { bareName, type Kind, objectPath } from "./layout.ts";
-import { getChecked, listAll, ofObject } from "./objects.ts";
+import { getChecked, listAll, ofObject, stray } from "./objects.ts";
 import type { Secret } from "./secret.ts";
 import { type Unlocked, unlock } from "./unlock.ts";
 
@@ -51,6 +50,7 @@ export interface IndexOptions {
 
 export interface Indexed {
   readonly index: Index;
+  readonly runs: Listed[];
   readonly packs: Listed[];
   readonly damaged: { name: string; reason: string }[];
   /** Packs that count though no run speaks of them. */
@@ -189,7 +189,7 @@ export class Repository implements AsyncDisposable {
     const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
     await this.cache?.dropOthers(listed, this.runtime.clock.now());
     const unindexed = await this.adopt(index, packs, all);
-    return { index, packs, damaged, unindexed };
+    return { index, runs, packs, damaged, unindexed };
   }
 
   /** What a lost or unreadable run said, the packs that no run speaks of say themselves. */
@@ -251,9 +251,6 @@ export function headsOf(snapshots: readonly Snapshot[]): Buffer[] {
   const followed = new Set(snapshots.flatMap((s) => s.heads.map(hex)));
   return snapshots.map((s) => s.id).filter((id) => !followed.has(hex(id)));
 }
-
-/** What a killed init left is whole, but sealed under a root that nobody has: it means nothing. */
-const stray = (failure: Failure) => failure.code === "missing_object";
 
 const PHASES: Partial<Record<JobSpec["verb"], Phase>> = {
   backup: "save",

@@ -11,7 +11,7 @@ import { allow } from "../format/flags.ts";
 import { type Keyring, native } from "../seam/native.ts";
 import type { Listed, Store } from "../store/store.ts";
 import { bareName, slotHash } from "./layout.ts";
-import { getChecked, listAll, ofObject } from "./objects.ts";
+import { getChecked, listAll, ofObject, stray } from "./objects.ts";
 import type { Secret } from "./secret.ts";
 
 export interface Unlocked {
@@ -99,8 +99,7 @@ async function newestConfig(store: Store, keyring: Keyring, runtime: Runtime): P
       const failure = ofObject(error);
       // An older generation would allow what the newer one may forbid.
       if (failure.code === "newer_format") throw failure;
-      // What a killed init left is whole, but sealed under a root that nobody has.
-      if (failure.code !== "missing_object") broken.push(failure);
+      if (!stray(failure)) broken.push(failure);
     }
   }
   const [first, ...rest] = readable.sort((a, b) => b.generation - a.generation);

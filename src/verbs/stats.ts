@@ -1,22 +1,14 @@
 /** How much a repository holds, and in what. Changes nothing. */
+import type { HoldallEvent } from "../base/event.ts";
 import type { Repository } from "../repo/repository.ts";
 
-export interface Stats {
-  readonly snapshots: number;
-  readonly packs: number;
-  readonly packBytes: number;
-  readonly indexRuns: number;
-  readonly indexBytes: number;
-  readonly chunks: number;
-  /** Sum of the sizes of all files of all snapshots. */
-  readonly logicalBytes: number;
-}
+/** What the event of a `stats` tells. */
+export type Stats = Omit<Extract<HoldallEvent, { event: "stats" }>, "event">;
 
 /** Counts and sizes of what is stored, in bytes. */
 export async function stats(repository: Repository): Promise<Stats> {
   const { snapshots } = await repository.snapshots();
-  const { index, packs } = await repository.index();
-  const runs = await repository.list("index");
+  const { index, packs, runs } = await repository.index();
   const sum = (list: readonly { length: number }[]) => list.reduce((n, o) => n + o.length, 0);
   return {
     snapshots: snapshots.length,

@@ -242,9 +242,7 @@ fn close(job: &Job, worker: &mut Worker, large: &Large) -> Result<()> {
         let path = large.segment.folder.dir.path(&entry.name);
         job.trouble(path, "changed while it was read; saved as it was seen".into());
     }
-    if entry.link.is_some() {
-        entry = job.linked(&large.stat, entry);
-    }
+    let entry = job.linked(&large.stat, entry);
     large.segment.put(large.index, Saved { entry, hint, below: None });
     job.done(worker, large.segment.clone())
 }

@@ -207,6 +207,9 @@ impl Job {
     /// Names of one inode are one entry, the one that was seen first: whatever changes between two
     /// of them, a restore makes one file of both.
     pub fn linked(&self, stat: &Stat, entry: Entry) -> Entry {
+        if entry.link.is_none() {
+            return entry;
+        }
         let mut links = self.links.lock().expect("no panic");
         let first = links.entry((stat.filesystem, stat.inode)).or_insert_with(|| entry.clone());
         Entry { name: entry.name, ..first.clone() }

@@ -211,7 +211,7 @@ impl Scan<'_> {
             if unchanged(&entry, &before, &stat) && entry.link == link && held(job, &entry)? {
                 job.progress.reused.fetch_add(stat.size, Ordering::Relaxed);
                 job.owned(&stat);
-                put(if link.is_some() { job.linked(&stat, entry) } else { entry });
+                put(job.linked(&stat, entry));
                 return Ok(None);
             }
         }
@@ -231,7 +231,7 @@ impl Scan<'_> {
         match self.special(&name, &cname, &stat) {
             Ok((mut own, whole)) => {
                 own.link = link;
-                let own = if link.is_some() { job.linked(&stat, own) } else { own };
+                let own = job.linked(&stat, own);
                 let hint = if whole { hint } else { Hint::default() };
                 self.task.put(index, Saved { entry: own, hint, below: None });
             }
