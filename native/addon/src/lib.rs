@@ -5,6 +5,7 @@ mod bridge;
 mod jobs;
 mod keys;
 mod spec;
+mod still;
 mod table;
 
 use napi_derive::napi;

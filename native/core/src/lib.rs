@@ -37,6 +37,7 @@ pub mod runs;
 pub mod scan;
 pub mod sink;
 pub mod slot;
+pub mod still;
 pub mod stream;
 pub mod tar;
 pub mod target;
