@@ -14,6 +14,8 @@ export const EXIT_STATUS: readonly (readonly [number, string])[] = [
   [11, "the repository needs a newer holdall, or asks for too much"],
   [12, "the secret is missing or wrong"],
   [13, "something stored is damaged or missing"],
+  [20, "a descriptor is wrong, or does not fit the instance"],
+  [21, "the instance holds bytes that no descriptor claims, or that two claim"],
   [130, "interrupted"],
 ];
 
@@ -44,6 +46,8 @@ const TABLE = {
   not_durable: [1, "check the disk; nothing that was saved before is affected", false],
   last_way: [1, "add another secret first with: holdall key add", false],
   command_failed: [1, "no snapshot was made; see what the command said", false],
+  descriptor: [20, "correct the descriptor; see what is where with: holdall inventory", false],
+  unclaimed: [21, "declare these bytes in the instance's holdall.toml", false],
   interrupted: [130, "run the command again; what was stored is used", false],
   internal: [1, "please report this, with HOLDALL_DEBUG=1 set", false],
 } as const satisfies Record<string, readonly [number, string, boolean]>;

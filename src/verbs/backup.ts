@@ -227,7 +227,7 @@ function describe(
           engine,
           engineFormat: "",
           schema: "",
-          consistency: ["live", "live"],
+          consistency: ["unknown", "none"],
           cut: [null, null, null, null],
           root: unhex(root),
           hints: unhex(hints),
