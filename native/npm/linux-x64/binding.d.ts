@@ -10,6 +10,12 @@ export declare class Contents {
   get claim(): string
 }
 
+/** A claimed file that a process can write. */
+export interface Hold {
+  path: Buffer
+  mapped: boolean
+}
+
 export declare class Index {
   /** `names` and `lengths` list the packs that exist: what lies elsewhere is not believed. */
   constructor(names: Array<string>, lengths: Array<number>)
@@ -108,6 +114,31 @@ export declare class Keyring {
   open(kind: string, name: string, bytes: Buffer): Buffer
 }
 
+/** One process, by number and start time; see the core's `census`. */
+export interface Process {
+  pid: number
+  /** Ticks since the machine started, decimal. */
+  start: string
+  parent: number
+  state: string
+  name: string
+  exe: Buffer
+  tracer?: number
+  /** Path of its group of the second version; empty where there is none. */
+  cgroup: string
+  /** Its numbers, from this namespace's inwards. */
+  numbers: Array<number>
+  /** Which namespace its numbers are of. */
+  namespace: Buffer
+  /** Milliseconds within which a service manager wants to hear from it. */
+  watchdog?: number
+  holds: Array<Hold>
+  /** Why it must not be stopped. */
+  tie?: string
+  /** False when its files could not be looked at. */
+  seen: boolean
+}
+
 /** A sealed object and the name it is to be stored under, without its folder. */
 export interface Sealed {
   name: string
@@ -124,6 +155,12 @@ export interface SlotFacts {
   memoryKiB: number
 }
 
+/** All processes but kernel threads; `roots` are the claimed paths. */
+export declare function census(roots: Array<Buffer>): Array<Process>
+
+/** Nanoseconds of the clock that only goes forward, and milliseconds since 1970 at the same moment. */
+export declare function clocks(): Array<number>
+
 /** `hex(BLAKE3(bytes))`: what an object's name must begin with. */
 export declare function contentHash(bytes: Buffer): string
 
@@ -135,6 +172,9 @@ export declare function readSlot(bytes: Buffer): SlotFacts
 
 /** Seals one index run that speaks of these packs of one domain, under a claim of now. */
 export declare function sealRun(keyring: Keyring, claim: Buffer, packs: Array<Contents>): Sealed
+
+/** Which process listens on a Unix socket, as this namespace counts. */
+export declare function socketPeer(path: Buffer): number
 
 /** Starts a job. `callback` gets events; the last is `done`. */
 export declare function start(keyring: Keyring, index: Index, spec: JobSpec, callback: (event: JobEvent) => void): Job
