@@ -5,6 +5,7 @@ use holdall_core::error::Error as CoreError;
 use holdall_core::still::{census as own, peers, procfs};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use std::os::unix::ffi::OsStrExt;
 
 /// A claimed file that a process can write.
 #[napi(object)]
@@ -64,6 +65,12 @@ fn shown(p: own::Process) -> Process {
         tie: p.tie.map(str::to_string),
         seen: p.seen,
     }
+}
+
+/// Where the second version of cgroups is mounted; none where it is not.
+#[napi]
+pub fn cgroup_mount() -> Option<Buffer> {
+    holdall_core::still::cgroup::mount().map(|p| p.as_os_str().as_bytes().to_vec().into())
 }
 
 /// Which process listens on a Unix socket, as this namespace counts.

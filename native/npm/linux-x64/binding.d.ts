@@ -158,6 +158,9 @@ export interface SlotFacts {
 /** All processes but kernel threads; `roots` are the claimed paths. */
 export declare function census(roots: Array<Buffer>): Array<Process>
 
+/** Where the second version of cgroups is mounted; none where it is not. */
+export declare function cgroupMount(): Buffer | null
+
 /** Nanoseconds of the clock that only goes forward, and milliseconds since 1970 at the same moment. */
 export declare function clocks(): Array<number>
 

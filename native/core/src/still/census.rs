@@ -47,6 +47,10 @@ const KTHREADD: u32 = 2;
 
 fn look(pid: u32, claims: &mut Claims, peers: &Peers) -> Option<Process> {
     let stat = procfs::stat(pid)?;
+    // What has ended and is not yet waited for; one that still has other threads goes on.
+    if stat.state == b'Z' && procfs::numbers(&format!("/proc/{pid}/task")).len() < 2 {
+        return None;
+    }
     let exe = link(&format!("/proc/{pid}/exe")).unwrap_or_default();
     if exe.is_empty() && (pid == KTHREADD || stat.parent == KTHREADD) {
         return None;

@@ -29,6 +29,18 @@ pub fn frozen(folder: &Path) -> bool {
     text.lines().any(|line| line == "frozen 1")
 }
 
+/// Every process of a group and of those below it.
+pub fn members(folder: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    let mut found: Vec<u32> = text.lines().filter_map(|l| l.parse().ok()).collect();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            found.extend(members(&entry.path()));
+        }
+    }
+    found
+}
+
 /// Moves this process into a new group as near to the root as it is allowed to make one, so that
 /// whatever ends or freezes the group it came from does not reach it. `None` where it may not.
 pub fn leave() -> Option<PathBuf> {

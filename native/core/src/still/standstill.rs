@@ -100,9 +100,9 @@ impl Standstill {
             self.wait(at, stood.from, go_on)?;
         }
         stood.seen = monotonic();
-        let ended = |s: &Standing| s.threads.is_empty();
-        stood.gone.extend(self.standing.iter().filter(|s| ended(s)).map(|s| s.known.pid));
-        self.standing.retain(|s| !ended(s));
+        let empty = |s: &Standing| s.threads.is_empty();
+        stood.gone.extend(self.standing.iter().filter(|s| empty(s)).map(|s| s.known.pid));
+        self.standing.retain(|s| !empty(s));
         Ok(stood)
     }
 
@@ -139,8 +139,12 @@ impl Standstill {
 
     /// The threads of a process; none when it is gone or has ended.
     fn look(&self, pid: u32, start: u64) -> Result<Vec<Thread>, String> {
-        let ended = procfs::stat(pid).is_none_or(|s| s.start != start || s.state == b'Z');
-        let threads = if ended { vec![] } else { procfs::threads(pid) };
+        let threads = match procfs::stat(pid).is_some_and(|s| s.start == start) {
+            true => procfs::threads(pid),
+            false => vec![],
+        };
+        // The first thread may have ended while others go on.
+        let threads = if threads.iter().all(ended) { vec![] } else { threads };
         match threads.iter().any(|t| t.state == b't') {
             true => Err(refusal(pid, "is being traced")),
             false => Ok(threads),
@@ -164,6 +168,15 @@ impl Standstill {
             sleep(BETWEEN_LOOKS);
         }
         stood.seen = monotonic();
+        for pid in cgroup::members(folder) {
+            let Some(start) = procfs::stat(pid).map(|s| s.start) else { continue };
+            let known = Known { pid, start };
+            if let Ok(Some(handle)) = Pidfd::open(pid, start) {
+                let threads = procfs::threads(pid);
+                // The group is what goes on again, not the process.
+                self.standing.push(Standing { known, handle, threads, ours: false });
+            }
+        }
         Ok(stood)
     }
 
@@ -227,10 +240,15 @@ fn text(what: &str, errno: i32) -> String {
     format!("{what}: {}", why.split(" (os error").next().unwrap_or(""))
 }
 
+fn ended(thread: &Thread) -> bool {
+    matches!(thread.state, b'Z' | b'X')
+}
+
 /// Stopped, ended, or waiting for a child that stands.
 fn stands(pid: u32, thread: &Thread) -> bool {
     match thread.state {
-        b'T' | b'Z' | b'X' => true,
+        b'T' => true,
+        _ if ended(thread) => true,
         b'D' => procfs::waits_for_child(pid, thread.id),
         _ => false,
     }
