@@ -2,6 +2,7 @@
 #![deny(clippy::all)]
 
 mod bridge;
+mod cut;
 mod jobs;
 mod keys;
 mod spec;

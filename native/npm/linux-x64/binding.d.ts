@@ -114,6 +114,29 @@ export declare class Keyring {
   open(kind: string, name: string, bytes: Buffer): Buffer
 }
 
+/** A second tree that is made like the first, in passes; see the core's `mirror`. */
+export declare class Mirror {
+  constructor(reflink: boolean)
+  /**
+   * Makes `to/name` like `from/name`; `mapped` are paths whose times say nothing. Gives the
+   * bytes of the files that were taken.
+   */
+  pass(from: Buffer, to: Buffer, name: Buffer, mapped: Array<Buffer>): Promise<number>
+}
+
+/** Where a path lies. */
+export interface Place {
+  /** `statfs` number of the kind of file system, hexadecimal. */
+  kind: string
+  /** Tells one file system of this machine from another; all subvolumes of one have the same. */
+  fileSystem: string
+  /** 0 where there are no subvolumes. */
+  subvolume: number
+  inode: number
+  /** Device number; each subvolume has its own. */
+  device: string
+}
+
 /** One process, by number and start time; see the core's `census`. */
 export interface Process {
   pid: number
@@ -167,17 +190,35 @@ export declare function clocks(): Array<number>
 /** `hex(BLAKE3(bytes))`: what an object's name must begin with. */
 export declare function contentHash(bytes: Buffer): string
 
+export declare function createSubvolume(folder: Buffer, name: string): void
+
+export declare function deleteSubvolume(folder: Buffer, name: string): void
+
 /** The numbers that FORMAT.md states, for the test that compares the two. */
 export declare function formatConstants(): string
+
+export declare function placeOf(path: Buffer): Place
 
 /** Reads a key slot without any secret. */
 export declare function readSlot(bytes: Buffer): SlotFacts
 
+/** Removes an entry and all below it. */
+export declare function removeTree(folder: Buffer, name: string): void
+
 /** Seals one index run that speaks of these packs of one domain, under a claim of now. */
 export declare function sealRun(keyring: Keyring, claim: Buffer, packs: Array<Contents>): Sealed
+
+/** A read-only snapshot of the subvolume that `source` is of, as `folder/name`. */
+export declare function snapshotSubvolume(source: Buffer, folder: Buffer, name: string): void
 
 /** Which process listens on a Unix socket, as this namespace counts. */
 export declare function socketPeer(path: Buffer): number
 
 /** Starts a job. `callback` gets events; the last is `done`. */
 export declare function start(keyring: Keyring, index: Index, spec: JobSpec, callback: (event: JobEvent) => void): Job
+
+/** Subvolumes below a folder, by their paths from it. */
+export declare function subvolumesBelow(path: Buffer): Array<Buffer>
+
+/** Hands all that is written of a path's file system to its disk. */
+export declare function syncFileSystem(path: Buffer): Promise<unknown>
