@@ -58,6 +58,8 @@ export interface JobSpec {
   ignoreFile?: Buffer
   excludeCaches?: boolean
   oneFileSystem?: boolean
+  noSockets?: boolean
+  views?: Array<ViewSpec>
   parentRoot?: Buffer
   parentHints?: Buffer
   level?: number
@@ -122,6 +124,12 @@ export interface SlotFacts {
   kind: number
   fingerprint: string
   memoryKiB: number
+}
+
+/** A folder that is read elsewhere: its absolute path, and where what it was stands still. */
+export interface ViewSpec {
+  path: Buffer
+  view: Buffer
 }
 
 /** `hex(BLAKE3(bytes))`: what an object's name must begin with. */
