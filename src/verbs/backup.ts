@@ -4,7 +4,6 @@
  * Commit point: the put of the snapshot record, after every pack and index run is durable. Then the
  * claim gets its end mark. Killed before, nothing is acknowledged, and what was indexed is reused.
  */
-import { pathFields, unhex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { encodeClaim, encodeEnd } from "../format/claim.ts";
@@ -13,6 +12,15 @@ import { RULES, type Rule } from "../format/section.ts";
 import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { budget } from "../repo/budget.ts";
 import { headsOf, type Readable, type Repository } from "../repo/repository.ts";
+import {
+  add,
+  type Counters,
+  type Saved,
+  saveUnit,
+  sectionsOf,
+  type UnitPlan,
+  unitIn,
+} from "../repo/saving.ts";
 import type { JobSpec } from "../seam/native.ts";
 
 export interface BackupOptions {
@@ -35,6 +43,10 @@ export interface BackupOptions {
   /** MiB that the core keeps to, `LEAST_MEMORY` at least; fewer workers run when it is small. */
   readonly memory?: number;
   readonly tool: string;
+  /** State units to save in place of `paths`, which are then not looked at. */
+  readonly units?: readonly UnitPlan[];
+  /** The instance that the units are of. */
+  readonly instance?: string;
 }
 
 export interface BackupResult {
@@ -42,16 +54,6 @@ export interface BackupResult {
   readonly newBytes: number;
   readonly storedBytes: number;
   readonly troubles: number;
-}
-
-interface Outcome {
-  root: string;
-  hints: string;
-  entries: number;
-  files: number;
-  bytes: number;
-  users: [number, string][];
-  groups: [number, string][];
 }
 
 /**
@@ -84,81 +86,88 @@ export async function backup(
   }
   const { index, unindexed } = await repository.index({ all: known });
   if (!options.dryRun) await repository.putRuns(unindexed, claim);
-  const parent = options.force || options.stream ? null : findParent(known, options);
-  const troubles: [Buffer, string][] = [];
-  let counters: number[] = [];
-  const total = parent?.section.units[0];
-  const outcome = await repository.run<Outcome>(index, jobSpec(options, claim, parent, now), {
-    trouble(path, message) {
-      troubles.push([path, message]);
-      runtime.emit({ event: "trouble", ...pathFields(path), message });
-    },
-    progress(now) {
-      counters = now;
-      const [files = 0, read = 0, reused = 0, newBytes = 0, storedBytes = 0] = now;
-      const totals = total ? { totalFiles: total.files, totalBytes: total.bytes } : {};
-      runtime.emit({
-        event: "progress",
-        files,
-        bytes: read + reused,
-        newBytes,
-        storedBytes,
-        ...totals,
-      });
-    },
-  });
-  if (!options.stream && nothingSaved(options.paths, troubles, outcome.entries)) {
+  const earlier = options.force || options.stream ? [] : like(known, options);
+  const parent = earlier.at(-1) ?? null;
+  const plans = options.units ?? [wholePlan(options)];
+  const totals = totalsOf(parent);
+  let before: Counters = [0, 0, 0, 0, 0];
+  let counters = before;
+  const saved: Saved[] = [];
+  for (const plan of plans) {
+    before = counters;
+    const last = earlier.findLast((s) => unitIn(s, plan) !== undefined) ?? null;
+    const tell = (now: readonly number[]) => {
+      counters = add(before, now);
+      const [files, read, reused, newBytes, storedBytes] = counters;
+      const bytes = read + reused;
+      runtime.emit({ event: "progress", files, bytes, newBytes, storedBytes, ...totals });
+    };
+    const rest = jobSpec(options, claim, now);
+    saved.push(await saveUnit(runtime, repository, index, plan, rest, unitIn(last, plan), tell));
+  }
+  if (!options.stream && saved.every(nothingSaved)) {
     throw new Failure("source_unreadable", "nothing could be saved: none of the paths can be read");
   }
-  const snapshot = describe(
-    options,
-    { claim, writer, now },
-    known,
-    parent,
-    outcome,
-    troubles,
-    runtime,
-  );
+  const snapshot = describe(options, { claim, writer, now }, known, parent, saved, runtime);
   if (!options.dryRun) {
     const seal = (bytes: Buffer) => repository.keyring.seal("section", bytes);
     await repository.put("snapshot", "snapshot", encodeSnapshot(snapshot, seal), claim);
     await repository.put("claim", "end", encodeEnd(claim), claim);
   }
-  const [, , , newBytes = 0, storedBytes = 0] = counters;
-  return { snapshot, newBytes, storedBytes, troubles: troubles.length };
+  const [, , , newBytes, storedBytes] = counters;
+  const troubles = saved.reduce((n, s) => n + s.troubles.length, 0);
+  return { snapshot, newBytes, storedBytes, troubles };
+}
+
+/** Files and bytes of the snapshot before, where there is one. */
+function totalsOf(parent: Snapshot | null) {
+  if (parent === null) return {};
+  const units = [parent.section, ...parent.more].flatMap((section) => section.units);
+  const sum = (of: "files" | "bytes") => units.reduce((n, unit) => n + unit[of], 0);
+  return { totalFiles: sum("files"), totalBytes: sum("bytes") };
+}
+
+/** Everything that a backup of paths or of a stream saves, as one unit. */
+function wholePlan(options: BackupOptions): UnitPlan {
+  const { stream } = options;
+  return {
+    id: "files",
+    context: "",
+    class: "authoritative",
+    engine: stream ? "opaque" : "files",
+    paths: stream ? [Buffer.from(`/${stream.name}`)] : options.paths,
+    exclude: options.exclude ?? [],
+    rules: rulesOf(options),
+    consistency: ["unknown", "none"],
+    cut: [null, null, null, null],
+  };
 }
 
 /** Every path failed, and all there is are the folders above, saved for their metadata. */
-function nothingSaved(paths: Buffer[], troubles: [Buffer, string][], entries: number): boolean {
-  const failed = paths.every((path) => troubles.some(([trouble]) => trouble.equals(path)));
-  const above = paths.flatMap((path) => {
+function nothingSaved({ plan, unit, troubles }: Saved): boolean {
+  const failed = plan.paths.every((path) => troubles.some(([trouble]) => trouble.equals(path)));
+  const above = plan.paths.flatMap((path) => {
     const names = path.toString("latin1").split("/").slice(1, -1);
     return names.map((_, i) => names.slice(0, i + 1).join("/"));
   });
-  return failed && entries <= new Set(above).size;
+  return failed && unit.entries <= new Set(above).size;
 }
 
-/** The newest snapshot of the same host and paths. */
-function findParent(known: Readable, options: BackupOptions): Snapshot | null {
-  const same = (s: Snapshot) =>
-    s.host === options.host &&
-    s.section.paths.length === options.paths.length &&
-    s.section.paths.every((p, i) => options.paths[i]?.equals(p));
-  return known.snapshots.filter(same).at(-1) ?? null;
+/** Snapshots of the same host and paths, or of the same host and instance, oldest first. */
+function like({ snapshots }: Readable, options: BackupOptions): Snapshot[] {
+  const { units, instance = "", paths } = options;
+  const samePaths = ({ section }: Snapshot) =>
+    section.paths.length === paths.length && section.paths.every((p, i) => paths[i]?.equals(p));
+  return snapshots.filter(
+    (s) =>
+      s.host === options.host && s.instance === instance && (units !== undefined || samePaths(s)),
+  );
 }
 
-function jobSpec(
-  options: BackupOptions,
-  claim: Buffer,
-  parent: Snapshot | null,
-  now: number,
-): JobSpec {
-  const unit = parent?.section.units[0];
+function jobSpec(options: BackupOptions, claim: Buffer, now: number): JobSpec {
   return {
     verb: options.stream ? "stream" : "backup",
     claim,
-    paths: options.paths,
-    exclude: options.exclude ?? [],
     excludeCaches: options.excludeCaches ?? false,
     oneFileSystem: options.oneFileSystem ?? false,
     dry: options.dryRun ?? false,
@@ -169,8 +178,6 @@ function jobSpec(
     ...(options.stream
       ? { name: Buffer.from(options.stream.name), command: options.stream.command }
       : {}),
-    ...(unit ? { parentRoot: unit.root } : {}),
-    ...(unit?.hints ? { parentHints: unit.hints } : {}),
   };
 }
 
@@ -195,15 +202,14 @@ function describe(
   own: { claim: Buffer; writer: Buffer; now: number },
   known: Readable,
   parent: Snapshot | null,
-  outcome: Outcome,
-  troubles: [Buffer, string][],
+  saved: readonly Saved[],
   runtime: Runtime,
 ): Snapshot {
-  const { root, hints, entries, files, bytes, users, groups } = outcome;
-  const engine = options.stream ? "opaque" : "files";
+  const [section, ...more] = sectionsOf(saved, options.tags ?? []);
+  if (section === undefined) throw new Failure("source_unreadable", "there is no unit to save");
   return {
     id: runtime.random(16),
-    instance: "",
+    instance: options.instance ?? "",
     host: options.host,
     time: own.now,
     writer: own.writer,
@@ -213,32 +219,8 @@ function describe(
     parent: parent?.id ?? null,
     tool: options.tool,
     flags: NO_FLAGS,
-    more: [],
+    section,
+    more,
     closed: [],
-    section: {
-      context: "",
-      paths: options.stream ? [Buffer.from(`/${options.stream.name}`)] : options.paths,
-      tags: options.tags ?? [],
-      rules: rulesOf(options),
-      units: [
-        {
-          id: "files",
-          class: "authoritative",
-          engine,
-          engineFormat: "",
-          schema: "",
-          consistency: ["unknown", "none"],
-          cut: [null, null, null, null],
-          root: unhex(root),
-          hints: unhex(hints),
-          entries,
-          files,
-          bytes,
-        },
-      ],
-      users,
-      groups,
-      troubles,
-    },
   };
 }

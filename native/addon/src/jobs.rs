@@ -175,6 +175,8 @@ impl Run {
             ignore_file: spec.ignore_file.clone(),
             exclude_caches: spec.flags[0],
             one_file_system: spec.flags[1],
+            no_sockets: spec.no_sockets,
+            views: spec.views.clone(),
             parent: spec.parent,
             level: spec.level,
             workers: spec.workers,

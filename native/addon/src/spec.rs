@@ -17,6 +17,8 @@ pub struct JobSpec {
     pub ignore_file: Option<Buffer>,
     pub exclude_caches: Option<bool>,
     pub one_file_system: Option<bool>,
+    pub no_sockets: Option<bool>,
+    pub views: Option<Vec<ViewSpec>>,
     pub parent_root: Option<Buffer>,
     pub parent_hints: Option<Buffer>,
     pub level: Option<i32>,
@@ -38,6 +40,13 @@ pub struct JobSpec {
     pub damaged: Option<Vec<String>>,
 }
 
+/// A folder that is read elsewhere: its absolute path, and where what it was stands still.
+#[napi(object)]
+pub struct ViewSpec {
+    pub path: Buffer,
+    pub view: Buffer,
+}
+
 /// The spec with every buffer copied, so that no thread touches JavaScript's memory.
 pub struct Own {
     pub verb: String,
@@ -47,6 +56,8 @@ pub struct Own {
     pub exclude: Vec<String>,
     pub ignore_file: Option<Vec<u8>>,
     pub flags: [bool; 5],
+    pub no_sockets: bool,
+    pub views: Vec<(Vec<Vec<u8>>, Vec<u8>)>,
     pub parent: Option<([u8; 32], Option<[u8; 32]>)>,
     pub level: i32,
     pub slots: usize,
@@ -82,6 +93,10 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         ignore_file: bytes(spec.ignore_file),
         flags: [spec.exclude_caches, spec.one_file_system, spec.dry, spec.recurse, spec.delete]
             .map(|f| f == Some(true)),
+        no_sockets: spec.no_sockets == Some(true),
+        views: (spec.views.unwrap_or_default().iter())
+            .map(|v| (names(&v.path), v.view.to_vec()))
+            .collect(),
         parent: parent.map(|p| (p, hints)),
         level: spec.level.unwrap_or(3),
         slots: spec.slots.unwrap_or(4) as usize,

@@ -64,6 +64,8 @@ export interface JobSpec {
   ignoreFile?: Buffer
   excludeCaches?: boolean
   oneFileSystem?: boolean
+  noSockets?: boolean
+  views?: Array<ViewSpec>
   parentRoot?: Buffer
   parentHints?: Buffer
   level?: number
@@ -176,6 +178,12 @@ export interface SlotFacts {
   kind: number
   fingerprint: string
   memoryKiB: number
+}
+
+/** A folder that is read elsewhere: its absolute path, and where what it was stands still. */
+export interface ViewSpec {
+  path: Buffer
+  view: Buffer
 }
 
 /** All processes but kernel threads; `roots` are the claimed paths. */
