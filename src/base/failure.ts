@@ -51,6 +51,7 @@ const TABLE = {
   descriptor: [20, "correct the descriptor; see what is where with: holdall inventory", false],
   unclaimed: [21, "declare these bytes in the instance's holdall.toml", false],
   not_still: [22, "see who would be stopped with: holdall backup --instance ROOT --dry-run", false],
+  no_freezer: [22, "let holdall choose, or take another with --freezer", false],
   below_required: [23, "see each unit's level with: holdall inventory", false],
   interrupted: [130, "run the command again; what was stored is used", false],
   internal: [1, "please report this, with HOLDALL_DEBUG=1 set", false],

@@ -12,10 +12,8 @@
  */
 import type { Runtime } from "../base/runtime.ts";
 
-/** What is to be cut: absolute paths that exist, none below another, without links in them. */
-export interface Source {
-  readonly path: string;
-}
+/** What is to be cut: an absolute path that exists, without links in it. */
+export type Source = string;
 
 /** How a place stands still, best first. */
 export const FREEZERS = ["btrfs", "reflink", "copy", "live"] as const;
@@ -23,24 +21,28 @@ export type FreezerKind = (typeof FREEZERS)[number];
 
 export interface Freezer {
   readonly kind: FreezerKind;
-  /** Where the View's bytes are kept; the caller shows it, and never saves it. */
-  prepare(runtime: Runtime, sources: readonly Source[]): Promise<Prepared>;
+  /** `mapped` are files that processes have mapped writable: their times say nothing. */
+  prepare(
+    runtime: Runtime,
+    sources: readonly Source[],
+    mapped: readonly Buffer[],
+  ): Promise<Prepared>;
 }
 
 export interface Prepared extends AsyncDisposable {
-  /**
-   * The snapshot call. `mapped` are files that processes have mapped writable: their times say
-   * nothing of their bytes.
-   */
+  /** The snapshot call; `mapped` as they are now. */
   cut(mapped: readonly Buffer[]): Promise<View>;
 }
 
 export interface View extends AsyncDisposable {
-  readonly kind: FreezerKind;
+  /** How a source stands still. */
+  kindOf(source: Source): FreezerKind;
   /** Whether all that it shows is of one moment; a live view is not. */
   readonly still: boolean;
   /** Where a source is to be read. */
-  at(path: string): string;
+  at(source: Source): string;
+  /** Folders, and the ones that are to be read in their place. */
+  readonly folders: readonly { readonly path: string; readonly view: string }[];
   /** Fails with `not_still` when the View is not one of what was asked for. */
   prove(): Promise<void>;
 }

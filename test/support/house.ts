@@ -198,6 +198,10 @@ const ADAPTERS = new Map([
   ["src/seam/job.ts", /setInterval/],
   ["src/repo/cache.ts", /node:fs/],
   ["src/freeze/watchdog.ts", /node:child_process/],
+  ["src/freeze/btrfs.ts", /node:fs/],
+  ["src/freeze/live.ts", /node:fs/],
+  ["src/freeze/mirrored.ts", /node:fs/],
+  ["src/freeze/stage.ts", /node:fs/],
   ["src/freeze/thaw.ts", /node:(child_process|fs)/],
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],

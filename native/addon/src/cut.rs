@@ -122,6 +122,16 @@ impl Mirror {
         Mirror { own: Arc::new(Mutex::new(mirror::Mirror::new(reflink))) }
     }
 
+    /// Gives a folder what another has beside its entries: owner, mode, attributes, times.
+    #[napi(catch_unwind)]
+    pub fn describe(from: Buffer, to: Buffer) -> Result<()> {
+        let root = |path: &Buffer| {
+            let handle = subvolume::open(path).map_err(throw)?;
+            Ok::<_, Error>(Dir::root(path.to_vec(), handle))
+        };
+        mirror::Mirror::describe(&*root(&from)?, &*root(&to)?).map_err(throw)
+    }
+
     /// Makes `to/name` like `from/name`; `mapped` are paths whose times say nothing. Gives the
     /// bytes of the files that were taken.
     #[napi(ts_return_type = "Promise<number>")]
@@ -137,10 +147,7 @@ impl Mirror {
         let mapped: Vec<Vec<u8>> = mapped.iter().map(|m| m.to_vec()).collect();
         AsyncTask::new(Work(Box::new(move || {
             let inode = |s: Stat| (s.filesystem, s.inode);
-            let look = |path: &Vec<u8>| {
-                let name = posix::name(path).ok()?;
-                posix::stat(libc_cwd(), &name).ok().map(inode)
-            };
+            let look = |path: &Vec<u8>| subvolume::stat(path).ok().map(inode);
             let never: HashSet<_> = mapped.iter().filter_map(look).collect();
             let root = |path: &Vec<u8>| Ok(Dir::root(path.clone(), subvolume::open(path)?));
             let (from, to) = (root(&from)?, root(&to)?);
@@ -149,9 +156,4 @@ impl Mirror {
             Ok(taken.bytes as f64)
         })))
     }
-}
-
-/// Paths are from the root: the folder that they would begin in does not matter.
-const fn libc_cwd() -> i32 {
-    -100
 }

@@ -95,6 +95,13 @@ impl Mirror {
         Ok(self.taken)
     }
 
+    /// Gives a folder of the second tree what the first one's has beside its entries.
+    pub fn describe(from: &Dir, to: &Dir) -> Result<()> {
+        let (source, dir) = (from.open()?, to.open()?);
+        let stat = posix::stat(source.as_raw_fd(), c"")?;
+        describe::open(dir.as_raw_fd(), &described(source.as_raw_fd(), b"", &stat)?)
+    }
+
     /// Takes one entry; a folder is returned with the folders below it, its other entries taken.
     fn take(
         &mut self,
@@ -195,7 +202,11 @@ impl Mirror {
         if self.reflink {
             // SAFETY: a plain system call on two handles of ours.
             let r = unsafe { libc::ioctl(copy.as_raw_fd(), FICLONE, fd.as_raw_fd()) };
-            posix::check(i64::from(r), "reflink", name)?;
+            // What is mounted below is of another file system.
+            match posix::check(i64::from(r), "reflink", name) {
+                Err(Error::Source { errno: libc::EXDEV, .. }) => bytes(&fd, &copy)?,
+                made => made.map(drop)?,
+            }
         } else {
             bytes(&fd, &copy)?;
         }

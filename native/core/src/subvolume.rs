@@ -125,6 +125,11 @@ pub fn sync(fd: RawFd) -> Result<()> {
     check(i64::from(unsafe { libc::syncfs(fd) }), "sync", b"").map(drop)
 }
 
+/// What a path names, which may be a link.
+pub fn stat(path: &[u8]) -> Result<posix::Stat> {
+    posix::stat(libc::AT_FDCWD, &posix::name(path)?)
+}
+
 /// Opens a folder or file for what this module asks.
 pub fn open(path: &[u8]) -> Result<std::os::fd::OwnedFd> {
     posix::open_at(libc::AT_FDCWD, &posix::name(path)?, libc::O_RDONLY | libc::O_NONBLOCK, 0)

@@ -119,6 +119,8 @@ export declare class Keyring {
 /** A second tree that is made like the first, in passes; see the core's `mirror`. */
 export declare class Mirror {
   constructor(reflink: boolean)
+  /** Gives a folder what another has beside its entries: owner, mode, attributes, times. */
+  static describe(from: Buffer, to: Buffer): void
   /**
    * Makes `to/name` like `from/name`; `mapped` are paths whose times say nothing. Gives the
    * bytes of the files that were taken.
