@@ -40,6 +40,7 @@ pub mod slot;
 pub mod stream;
 pub mod tar;
 pub mod target;
+pub mod union;
 pub mod verify;
 pub mod worker;
 pub mod writing;
