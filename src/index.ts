@@ -33,6 +33,7 @@ export {
   type Readable,
   type Repository,
 } from "./repo/repository.ts";
+export type { Saved, UnitPlan, ViewPath } from "./repo/saving.ts";
 export type { Secret } from "./repo/secret.ts";
 export {
   filterSnapshots,
@@ -41,6 +42,7 @@ export {
   selectSnapshot,
   splitPath,
 } from "./repo/select.ts";
+export { sectionsOf, total, unitsOf } from "./repo/units.ts";
 export { openMemoryStore } from "./store/memory.ts";
 export { openStore } from "./store/open.ts";
 export { readonly } from "./store/readonly.ts";

@@ -13,14 +13,15 @@ import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { budget } from "../repo/budget.ts";
 import { headsOf, type Readable, type Repository } from "../repo/repository.ts";
 import {
-  add,
   type Counters,
+  plus,
   type Saved,
   saveUnit,
-  sectionsOf,
+  toSections,
   type UnitPlan,
   unitIn,
 } from "../repo/saving.ts";
+import { total } from "../repo/units.ts";
 import type { JobSpec } from "../seam/native.ts";
 
 export interface BackupOptions {
@@ -97,7 +98,7 @@ export async function backup(
     before = counters;
     const last = earlier.findLast((s) => unitIn(s, plan) !== undefined) ?? null;
     const tell = (now: readonly number[]) => {
-      counters = add(before, now);
+      counters = plus(before, now);
       const [files, read, reused, newBytes, storedBytes] = counters;
       const bytes = read + reused;
       runtime.emit({ event: "progress", files, bytes, newBytes, storedBytes, ...totals });
@@ -122,9 +123,7 @@ export async function backup(
 /** Files and bytes of the snapshot before, where there is one. */
 function totalsOf(parent: Snapshot | null) {
   if (parent === null) return {};
-  const units = [parent.section, ...parent.more].flatMap((section) => section.units);
-  const sum = (of: "files" | "bytes") => units.reduce((n, unit) => n + unit[of], 0);
-  return { totalFiles: sum("files"), totalBytes: sum("bytes") };
+  return { totalFiles: total(parent, "files"), totalBytes: total(parent, "bytes") };
 }
 
 /** Everything that a backup of paths or of a stream saves, as one unit. */
@@ -205,7 +204,7 @@ function describe(
   saved: readonly Saved[],
   runtime: Runtime,
 ): Snapshot {
-  const [section, ...more] = sectionsOf(saved, options.tags ?? []);
+  const [section, ...more] = toSections(saved, options.tags ?? []);
   if (section === undefined) throw new Failure("source_unreadable", "there is no unit to save");
   return {
     id: runtime.random(16),

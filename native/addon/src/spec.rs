@@ -28,8 +28,6 @@ pub struct JobSpec {
     pub name: Option<Buffer>,
     pub command: Option<Vec<String>>,
     pub seconds: Option<i64>,
-    pub root: Option<Buffer>,
-    pub other: Option<Buffer>,
     pub path: Option<Buffer>,
     pub recurse: Option<bool>,
     pub target: Option<Buffer>,
@@ -37,6 +35,7 @@ pub struct JobSpec {
     pub pack: Option<String>,
     pub bytes: Option<Buffer>,
     pub roots: Option<Vec<Buffer>>,
+    pub others: Option<Vec<Buffer>>,
     pub damaged: Option<Vec<String>>,
 }
 
@@ -65,13 +64,12 @@ pub struct Own {
     pub name: Vec<u8>,
     pub command: Vec<String>,
     pub seconds: i64,
-    pub root: Option<[u8; 32]>,
-    pub other: Option<[u8; 32]>,
     pub path: Vec<Vec<u8>>,
     pub target: Vec<u8>,
     pub pack: String,
     pub bytes: Vec<u8>,
     pub roots: Vec<[u8; 32]>,
+    pub others: Vec<[u8; 32]>,
     pub damaged: Vec<String>,
 }
 
@@ -81,6 +79,9 @@ fn names(path: &[u8]) -> Vec<Vec<u8>> {
 
 pub fn own(spec: JobSpec) -> Result<Own> {
     let id = |b: Option<Buffer>| b.map(|b| fixed::<32>(&b)).transpose();
+    let ids = |list: Option<Vec<Buffer>>| {
+        list.unwrap_or_default().iter().map(|b| fixed::<32>(b)).collect::<Result<_>>()
+    };
     let parent = id(spec.parent_root)?;
     let hints = id(spec.parent_hints)?;
     let bytes = |b: Option<Buffer>| b.map(|b| b.to_vec());
@@ -104,13 +105,12 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         name: bytes(spec.name).unwrap_or_default(),
         command: spec.command.unwrap_or_default(),
         seconds: spec.seconds.unwrap_or(0),
-        root: id(spec.root)?,
-        other: id(spec.other)?,
         path: names(&spec.path.map(|p| p.to_vec()).unwrap_or_default()),
         target: bytes(spec.target).unwrap_or_default(),
         pack: spec.pack.unwrap_or_default(),
         bytes: bytes(spec.bytes).unwrap_or_default(),
-        roots: spec.roots.unwrap_or_default().iter().map(|r| fixed(r)).collect::<Result<_>>()?,
+        roots: ids(spec.roots)?,
+        others: ids(spec.others)?,
         damaged: spec.damaged.unwrap_or_default(),
     })
 }

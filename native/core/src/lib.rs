@@ -43,6 +43,7 @@ pub mod stream;
 pub mod subvolume;
 pub mod tar;
 pub mod target;
+pub mod union;
 pub mod verify;
 pub mod worker;
 pub mod writing;

@@ -75,8 +75,6 @@ export interface JobSpec {
   name?: Buffer
   command?: Array<string>
   seconds?: number
-  root?: Buffer
-  other?: Buffer
   path?: Buffer
   recurse?: boolean
   target?: Buffer
@@ -84,6 +82,7 @@ export interface JobSpec {
   pack?: string
   bytes?: Buffer
   roots?: Array<Buffer>
+  others?: Array<Buffer>
   damaged?: Array<string>
 }
 
