@@ -114,7 +114,7 @@ impl Sink {
     }
 
     /// Seals one block into the open pack of its class, opens it again from there, and compares.
-    /// What it opens to lies in the same two buffers, so that neither a third nor a fourth is needed.
+    /// What it opens to lies in the same two buffers: no others are needed.
     pub fn add(
         &self,
         part: &Part,
