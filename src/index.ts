@@ -27,12 +27,8 @@ export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
 export { LEAST_MEMORY } from "./repo/budget.ts";
 export { cacheFolders, clearCaches } from "./repo/cache.ts";
-export {
-  type OpenOptions,
-  openRepository,
-  type Readable,
-  type Repository,
-} from "./repo/repository.ts";
+export type { Logged, Readable } from "./repo/log.ts";
+export { type OpenOptions, openRepository, type Repository } from "./repo/repository.ts";
 export type { Secret } from "./repo/secret.ts";
 export {
   filterSnapshots,

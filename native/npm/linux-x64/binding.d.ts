@@ -30,6 +30,14 @@ export declare class Index {
   get chunks(): number
   /** Names of packs that runs speak of but the listing did not have with that length. */
   missing(): Array<string>
+  /** How much of each listed pack is needed by what was marked. */
+  usage(): Usage
+  /** Lets copy jobs save what is needed of this pack; returns how many bytes that are. */
+  leave(contents: Contents): number
+  /** Names of all packs that runs speak of. */
+  named(): Array<string>
+  /** New runs that say what all these say of every pack but the dropped ones. */
+  merge(keyring: Keyring, claim: Buffer, dropped: Array<string>): Array<Sealed>
 }
 
 /** One job under way: its replies, its counters, and the way to stop it. */
