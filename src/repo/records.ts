@@ -18,7 +18,15 @@ import type { Keyring, Sealed } from "../seam/native.ts";
 import type { DurableToken, Store } from "../store/store.ts";
 import { bareName, type Kind, objectPath, uploadId } from "./layout.ts";
 import { getChecked, listAll, ofObject } from "./objects.ts";
-import type { Claim, Condemned, End, Fence, Intent, Tombstone, Withdrawn } from "./protocol/records.ts";
+import type {
+  Claim,
+  Condemned,
+  End,
+  Fence,
+  Intent,
+  Tombstone,
+  Withdrawn,
+} from "./protocol/records.ts";
 
 const FETCHES = 8;
 
@@ -88,7 +96,13 @@ export class Records {
       const { code, message } = ofObject(error);
       // Removed since it was listed: as if the listing had begun later.
       const gone: readonly FailureCode[] = ["object_missing"];
-      read = { name, id, record: null, reason: gone.includes(code) ? "" : message, authorised: null };
+      read = {
+        name,
+        id,
+        record: null,
+        reason: gone.includes(code) ? "" : message,
+        authorised: null,
+      };
       if (gone.includes(code)) return read;
     }
     this.known.set(name, read);
@@ -198,7 +212,8 @@ function typeOf(kind: SmallKind, bytes: Buffer): Small["type"] {
   return said === TYPES.withdrawn ? "withdrawn" : "fence";
 }
 
-const present = (reads: readonly Read[]) => reads.filter((r) => r.record !== null || r.reason !== "");
+const present = (reads: readonly Read[]) =>
+  reads.filter((r) => r.record !== null || r.reason !== "");
 
 /** Claims and ends; of what cannot be read, the claim it names is taken for open. */
 export function claimsOf(reads: readonly Read[]): Small[] {

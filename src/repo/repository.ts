@@ -58,6 +58,8 @@ export interface LoadOptions {
   readonly stored?: boolean;
   /** Packs that can be read, and that nothing new may rely on. */
   readonly doubted?: readonly string[];
+  /** These are not all runs that there are: the cache keeps the others, too. */
+  readonly some?: boolean;
 }
 
 export interface Indexed {
@@ -164,7 +166,7 @@ export class Repository implements AsyncDisposable {
   async load(
     runs: Listed[],
     packs: Listed[],
-    { stored = false, doubted = [] }: LoadOptions = {},
+    { stored = false, doubted = [], some = false }: LoadOptions = {},
   ): Promise<Omit<Indexed, "unindexed">> {
     this.enter("index");
     const names = packs.map((p) => bareName(p.name) ?? "");
@@ -185,8 +187,10 @@ export class Repository implements AsyncDisposable {
         }
       }
     });
-    const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
-    await this.cache?.dropOthers(listed, this.runtime.clock.now());
+    if (!some) {
+      const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
+      await this.cache?.dropOthers(listed, this.runtime.clock.now());
+    }
     return { index, runs, packs, damaged };
   }
 
@@ -205,6 +209,16 @@ export class Repository implements AsyncDisposable {
     const good = whole.filter(({ claim }) => all === undefined || proven.has(claim));
     for (const contents of good) index.addContents(contents, doubted);
     return good;
+  }
+
+  /** A pack by its path, whatever a listing says; null when it is gone. */
+  async pack(path: string): Promise<Listed | null> {
+    try {
+      return { name: path, length: (await this.store.get(path)).length };
+    } catch (error) {
+      if (ofObject(error).code === "object_missing") return null;
+      throw error;
+    }
   }
 
   /** The contents of one pack, of which no more is read; null when they are damaged or gone. */

@@ -123,13 +123,7 @@ class Acts {
   private index: Index | null = null;
   private sealed: Sealed | null = null;
 
-  constructor(
-    runtime: Runtime,
-    repository: Repository,
-    host: string,
-    known: Readable,
-    make: Make,
-  ) {
+  constructor(runtime: Runtime, repository: Repository, host: string, known: Readable, make: Make) {
     this.runtime = runtime;
     this.repository = repository;
     this.host = host;

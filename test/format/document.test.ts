@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { TYPE_OFFSET, TYPES as SHARED } from "../../src/format/header.ts";
+import { TYPES as SHARED, TYPE_OFFSET } from "../../src/format/header.ts";
 import { RETIRED } from "../../src/format/retired.ts";
 import { CLASSES, CONSISTENCY, RULES } from "../../src/format/section.ts";
 import { FOLDERS } from "../../src/repo/layout.ts";

@@ -22,9 +22,10 @@ use std::sync::Arc;
 pub struct Usage {
     pub names: Vec<String>,
     pub lengths: Vec<f64>,
-    /// Stored bytes that marked chunks take.
+    /// Stored bytes of all blocks.
+    pub held: Vec<f64>,
+    /// Of these what marked chunks take.
     pub used: Vec<f64>,
-    pub doubted: Vec<bool>,
 }
 
 #[napi]
@@ -35,8 +36,8 @@ impl Index {
         let rows = usage(&self.sealed(), &self.needed);
         Usage {
             lengths: rows.iter().map(|u| f64::from(u.length)).collect(),
+            held: rows.iter().map(|u| u.held as f64).collect(),
             used: rows.iter().map(|u| u.used as f64).collect(),
-            doubted: rows.iter().map(|u| !u.trusted).collect(),
             names: rows.into_iter().map(|u| u.name).collect(),
         }
     }

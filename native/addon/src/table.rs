@@ -165,6 +165,12 @@ impl Contents {
         Ok(Contents { claim, domain, own: Indexed::new(pack, &key, length, found) })
     }
 
+    /// The pack's bare name.
+    #[napi(getter)]
+    pub fn name(&self) -> String {
+        self.own.pack.name()
+    }
+
     /// The claim that the pack was made under, in hexadecimal.
     #[napi(getter)]
     pub fn claim(&self) -> String {

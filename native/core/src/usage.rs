@@ -8,7 +8,8 @@ use std::collections::HashMap;
 pub struct Usage {
     pub name: String,
     pub length: u32,
-    pub trusted: bool,
+    /// Stored bytes of all its blocks.
+    pub held: u64,
     /// Stored bytes that marked chunks take, as far as chunks of one block can be told apart.
     pub used: u64,
 }
@@ -16,10 +17,10 @@ pub struct Usage {
 /// Every listed pack that runs speak of. A chunk in several packs counts where it is read from.
 pub fn usage(table: &Table, needed: &IdSet) -> Vec<Usage> {
     let mut found: HashMap<PackName, Usage> = HashMap::new();
-    for (row, standing) in table.packs.iter().zip(&table.standings) {
-        if *standing != Standing::Absent {
-            let trusted = *standing == Standing::Trusted;
-            let usage = Usage { name: row.name(), length: row.length, trusted, used: 0 };
+    let held = held(table);
+    for (at, row) in table.packs.iter().enumerate() {
+        if table.standings[at] != Standing::Absent {
+            let usage = Usage { name: row.name(), length: row.length, held: held[at], used: 0 };
             found.entry(row.key()).or_insert(usage);
         }
     }
@@ -39,4 +40,12 @@ pub fn usage(table: &Table, needed: &IdSet) -> Vec<Usage> {
         }
     }
     found.into_values().collect()
+}
+
+fn held(table: &Table) -> Vec<u64> {
+    let mut held = vec![0; table.packs.len()];
+    for (pack, _, block) in &table.blocks {
+        held[*pack as usize] += u64::from(block.stored);
+    }
+    held
 }

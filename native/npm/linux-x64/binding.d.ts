@@ -6,6 +6,8 @@ export declare class Contents {
   static start(keyring: Keyring, length: number, tail: Buffer): number
   /** Opens them: `sealed` is what lies from the start to the last 112 bytes. */
   static open(keyring: Keyring, name: string, length: number, tail: Buffer, sealed: Buffer): Contents
+  /** The pack's bare name. */
+  get name(): string
   /** The claim that the pack was made under, in hexadecimal. */
   get claim(): string
 }
@@ -148,9 +150,10 @@ export interface SlotFacts {
 export interface Usage {
   names: Array<string>
   lengths: Array<number>
-  /** Stored bytes that marked chunks take. */
+  /** Stored bytes of all blocks. */
+  held: Array<number>
+  /** Of these what marked chunks take. */
   used: Array<number>
-  doubted: Array<boolean>
 }
 
 /** `hex(BLAKE3(bytes))`: what an object's name must begin with. */
