@@ -8,7 +8,7 @@ use napi_derive::napi;
 #[napi(object)]
 pub struct JobSpec {
     #[napi(ts_type = "'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | \
-        'dump' | 'check' | 'scrub'")]
+        'dump' | 'check' | 'scrub' | 'mark' | 'copy'")]
     pub verb: String,
     pub folder: Option<Buffer>,
     pub workers: u32,
@@ -35,6 +35,7 @@ pub struct JobSpec {
     pub pack: Option<String>,
     pub bytes: Option<Buffer>,
     pub roots: Option<Vec<Buffer>>,
+    pub hints: Option<Vec<Buffer>>,
     pub damaged: Option<Vec<String>>,
 }
 
@@ -61,6 +62,7 @@ pub struct Own {
     pub pack: String,
     pub bytes: Vec<u8>,
     pub roots: Vec<[u8; 32]>,
+    pub hints: Vec<[u8; 32]>,
     pub damaged: Vec<String>,
 }
 
@@ -71,7 +73,10 @@ fn names(path: &[u8]) -> Vec<Vec<u8>> {
 pub fn own(spec: JobSpec) -> Result<Own> {
     let id = |b: Option<Buffer>| b.map(|b| fixed::<32>(&b)).transpose();
     let parent = id(spec.parent_root)?;
-    let hints = id(spec.parent_hints)?;
+    let parent_hints = id(spec.parent_hints)?;
+    let ids = |list: Option<Vec<Buffer>>| {
+        list.unwrap_or_default().iter().map(|r| fixed(r)).collect::<Result<Vec<[u8; 32]>>>()
+    };
     let bytes = |b: Option<Buffer>| b.map(|b| b.to_vec());
     Ok(Own {
         verb: spec.verb,
@@ -82,7 +87,7 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         ignore_file: bytes(spec.ignore_file),
         flags: [spec.exclude_caches, spec.one_file_system, spec.dry, spec.recurse, spec.delete]
             .map(|f| f == Some(true)),
-        parent: parent.map(|p| (p, hints)),
+        parent: parent.map(|p| (p, parent_hints)),
         level: spec.level.unwrap_or(3),
         slots: spec.slots.unwrap_or(4) as usize,
         claim: spec.claim.map_or(Ok([0; 16]), |c| fixed(&c))?,
@@ -95,7 +100,8 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         target: bytes(spec.target).unwrap_or_default(),
         pack: spec.pack.unwrap_or_default(),
         bytes: bytes(spec.bytes).unwrap_or_default(),
-        roots: spec.roots.unwrap_or_default().iter().map(|r| fixed(r)).collect::<Result<_>>()?,
+        roots: ids(spec.roots)?,
+        hints: ids(spec.hints)?,
         damaged: spec.damaged.unwrap_or_default(),
     })
 }
