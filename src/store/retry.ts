@@ -9,6 +9,7 @@
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Listed, Store } from "./store.ts";
+import { through } from "./through.ts";
 import { toldOf } from "./told.ts";
 
 /** The pauses, and the bounds; times are in milliseconds. */
@@ -76,7 +77,7 @@ function pause(runtime: Runtime, patience: Patience, attempt: number, asked: num
 export function retry(inner: Store, runtime: Runtime, attempts = LOCAL.attempts): Store {
   const repeat = again(runtime, { ...LOCAL, attempts });
   return {
-    ...inner,
+    ...through(inner),
     // A put whose answer was lost may have worked: names are never used twice, so an existing name
     // on a later attempt is this very object when its bytes are.
     put: (name, bytes, signal, claim) =>
@@ -99,6 +100,5 @@ export function retry(inner: Store, runtime: Runtime, attempts = LOCAL.attempts)
       yield* all;
     },
     remove: (name, proof) => repeat(() => inner.remove(name, proof)),
-    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   };
 }

@@ -1,5 +1,6 @@
 /** Requests and bytes, counted where they are made: the wire of a remote store, or its calls. */
 import type { Store } from "./store.ts";
+import { through } from "./through.ts";
 
 export type Request = "put" | "get" | "head" | "list" | "remove" | "other";
 
@@ -31,7 +32,7 @@ export class Traffic {
 /** The same store; its calls are counted, whether they succeed or not. */
 export function counted(inner: Store, traffic: Traffic): Store {
   return {
-    ...inner,
+    ...through(inner),
     put(name, bytes, signal, claim) {
       traffic.add("put", bytes.length, 0);
       return inner.put(name, bytes, signal, claim);
