@@ -60,8 +60,25 @@ interface WarningEvent {
   readonly message: string;
 }
 
+/** What a command asked of the store: requests, and bytes of their bodies. */
+interface StoreUse {
+  readonly requests: number;
+  readonly sent: number;
+  readonly received: number;
+}
+
+/** A result says what it took, when the command line prints it. */
+interface ResultEvent {
+  readonly store?: StoreUse;
+}
+
+/** What a listing took of a remote store: its last line. */
+interface StoreEvent extends StoreUse {
+  readonly event: "store";
+}
+
 /** A backup's end; `id` is null after a dry run. */
-interface SnapshotEvent {
+interface SnapshotEvent extends ResultEvent {
   readonly event: "snapshot";
   readonly id: string | null;
   readonly parent: string | null;
@@ -74,7 +91,7 @@ interface SnapshotEvent {
 }
 
 /** A new repository. The recovery key is told this once. */
-interface InitEvent {
+interface InitEvent extends ResultEvent {
   readonly event: "init";
   readonly repository: string;
   readonly fingerprint: string;
@@ -101,7 +118,7 @@ interface EntryEvent extends AtPath {
 }
 
 /** A restore's end. */
-interface RestoreEvent {
+interface RestoreEvent extends ResultEvent {
   readonly event: "restore";
   readonly snapshot: string;
   readonly entries: number;
@@ -113,7 +130,7 @@ interface RestoreEvent {
 }
 
 /** What a check found; no problems means that every snapshot can be restored. */
-interface CheckEvent {
+interface CheckEvent extends ResultEvent {
   readonly event: "check";
   readonly snapshots: number;
   readonly packs: number;
@@ -128,7 +145,7 @@ interface CheckEvent {
 }
 
 /** How much is stored. */
-interface StatsEvent {
+interface StatsEvent extends ResultEvent {
   readonly event: "stats";
   readonly snapshots: number;
   readonly packs: number;
@@ -171,13 +188,13 @@ export interface SlotRow {
 }
 
 /** All key slots. */
-interface KeysEvent {
+interface KeysEvent extends ResultEvent {
   readonly event: "keys";
   readonly slots: readonly SlotRow[];
 }
 
 /** Key slots that were added or retired, or a key file that was made. */
-interface KeyEvent {
+interface KeyEvent extends ResultEvent {
   readonly event: "key";
   readonly added?: string;
   readonly retired?: readonly string[];
@@ -187,7 +204,7 @@ interface KeyEvent {
 }
 
 /** A secret that was proved to open the repository and its snapshots. */
-interface DrillEvent {
+interface DrillEvent extends ResultEvent {
   readonly event: "drill";
   readonly kind: "passphrase" | "recovery" | "keyfile";
   readonly slot: string;
@@ -220,4 +237,5 @@ export type HoldallEvent =
   | KeysEvent
   | KeyEvent
   | DrillEvent
+  | StoreEvent
   | ErrorEvent;

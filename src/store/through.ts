@@ -1,0 +1,16 @@
+/** What every decorator begins with: a store that passes every call on. */
+import type { Store } from "./store.ts";
+
+/** The same store as a plain object, whose members can be replaced one by one. */
+export function through(inner: Store): Store {
+  return {
+    description: inner.description,
+    folder: inner.folder,
+    put: (name, bytes, signal, claim) => inner.put(name, bytes, signal, claim),
+    get: (name, range, signal) => inner.get(name, range, signal),
+    list: (prefix, signal) => inner.list(prefix, signal),
+    remove: (name, proof) => inner.remove(name, proof),
+    ...(inner.remnants && { remnants: inner.remnants }),
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  };
+}
