@@ -49,26 +49,31 @@ function programs(place: Place, services: readonly Service[]): void {
   }
 }
 
-/** Paths are relative to where the engine stands, which is its data folder. */
-function engines(place: Place): void {
-  const cfg = (name: string) => join(place.root, "cfg", name);
-  write(join(cfg("redis"), "redis.conf"), [
-    `dir "${dataOf(place, "redis")}"`,
-    'unixsocket "../sockets/redis/redis.sock"',
-    ...["port 0", "daemonize no", "databases 4", 'save ""'],
-    ...["appendonly yes", "appendfsync everysec"],
-  ]);
-  write(join(cfg("postgres"), "postgresql.conf"), [
-    "listen_addresses = ''",
-    "unix_socket_directories = '../../sockets/postgres'",
-    ...["max_connections = 40", "shared_buffers = 16MB", "wal_level = replica"],
-    ...["max_wal_size = 256MB", "min_wal_size = 32MB", "autovacuum_max_workers = 1"],
-    ...["log_timezone = 'UTC'", "timezone = 'UTC'", "datestyle = 'iso'"],
-  ]);
-  write(join(cfg("postgres"), "pg_hba.conf"), [`local all ${POSTGRES_USER} trust`]);
-  write(join(cfg("hero_db"), "admin.secret"), [secret(place, "hero_db admin")], 0o600);
-  write(join(cfg("hero_db"), "key.secret"), [secret(place, "hero_db key")], 0o600);
-}
+/** What an engine of others reads; paths are relative to its data folder, where it stands. */
+const engines: Readonly<Record<string, (place: Place, folder: string) => void>> = {
+  redis: (place, folder) =>
+    write(join(folder, "redis.conf"), [
+      `dir "${dataOf(place, "redis")}"`,
+      'unixsocket "../sockets/redis/redis.sock"',
+      ...["port 0", "daemonize no", "databases 4", 'save ""'],
+      ...["appendonly yes", "appendfsync everysec"],
+    ]),
+  postgres(_, folder) {
+    write(join(folder, "postgresql.conf"), [
+      "listen_addresses = ''",
+      "unix_socket_directories = '../../sockets/postgres'",
+      ...["max_connections = 40", "shared_buffers = 16MB", "wal_level = replica"],
+      ...["max_wal_size = 256MB", "min_wal_size = 32MB", "autovacuum_max_workers = 1"],
+      ...["log_timezone = 'UTC'", "timezone = 'UTC'", "datestyle = 'iso'"],
+    ]);
+    write(join(folder, "pg_hba.conf"), [`local all ${POSTGRES_USER} trust`]);
+  },
+  hero_db(place, folder) {
+    for (const name of ["admin", "key"]) {
+      write(join(folder, `${name}.secret`), [secret(place, `hero_db ${name}`)], 0o600);
+    }
+  },
+};
 
 const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 const toml = (text: string) => JSON.stringify(text);
@@ -94,18 +99,28 @@ function supervised(place: Place, service: Service): string[] {
   ];
 }
 
-/** The descriptors of the services that are there, as the `holdall.toml` of the instance. */
-function descriptors(services: readonly Service[], zinit: boolean): string[] {
-  const head = zinit ? "supervised" : "alone";
-  const names = [head, "instance", ...services.map(({ name }) => name)];
-  return names
-    .map((name) => join(DESCRIPTORS, `${name}.toml`))
-    .filter((path) => existsSync(path))
-    .map((path) => readFileSync(path, "utf8"));
+/** One service as the instance's descriptor has it: who it is, and what its own file says. */
+function described({ name, after }: Service): string {
+  const path = join(DESCRIPTORS, `${name}.toml`);
+  return [
+    "[[service]]",
+    `name = ${toml(name)}`,
+    `supervised = ${toml(name)}`,
+    `depends-on = ${list(after)}`,
+    existsSync(path) ? readFileSync(path, "utf8") : 'stop = { signal = "SIGTERM", exit = 0 }\n',
+  ].join("\n");
+}
+
+/** The `holdall.toml` of the instance: descriptors of the services that are there. */
+function descriptors(services: readonly Service[]): string[] {
+  const [supervised, instance] = ["supervised", "instance"].map((name) =>
+    readFileSync(join(DESCRIPTORS, `${name}.toml`), "utf8"),
+  );
+  return ['name = "demo"\n', supervised ?? "", ...services.map(described), instance ?? ""];
 }
 
 /** Makes `bin`, `cfg` and the folders of `var`; leaves data that is there alone. */
-export function configure(place: Place, services: readonly Service[], zinit: boolean): void {
+export function configure(place: Place, services: readonly Service[]): void {
   programs(place, services);
   for (const { name } of [...services, { name: "zinit" }]) {
     for (const path of [join(place.root, "cfg", name), socketsOf(place, name)]) {
@@ -115,16 +130,13 @@ export function configure(place: Place, services: readonly Service[], zinit: boo
       mkdirSync(dataOf(place, name), { recursive: true });
     }
   }
-  for (const name of ["redis", "postgres", "hero_db"]) {
-    mkdirSync(join(place.root, "cfg", name), { recursive: true });
-  }
-  engines(place);
+  for (const { name } of services) engines[name]?.(place, join(place.root, "cfg", name));
   for (const service of services) {
     const lines = supervised(place, service);
     write(join(place.root, "cfg", "zinit", `${service.name}.toml`), lines, 0o600);
   }
   rmSync(join(place.root, "cfg", "hero_agent", "orders.json"), { force: true });
-  write(join(place.root, "holdall.toml"), descriptors(services, zinit));
+  write(join(place.root, "holdall.toml"), descriptors(services));
   own(place, join(place.root, "var"), join(place.root, "cfg"), join(place.root, "bin"));
 }
 

@@ -4,13 +4,14 @@
  * Promises: `startDemo` resolves when every service answers; what cannot run here is told by name
  * in `absent`; `stop` resolves when every process has ended, and rejects when one ended badly.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { mapBounded } from "../../src/base/map_bounded.ts";
 import { configure, initCluster, own, remap } from "./config.ts";
 import { drive, type Orders } from "./drive.ts";
 import { has, INSTALL } from "./parts.ts";
-import { CONTEXTS, dataOf, type Place, PROJECT, user } from "./place.ts";
+import { as, CONTEXTS, dataOf, type Place, PROJECT, user } from "./place.ts";
 import { isReady } from "./ready.ts";
 import { choose, type Service } from "./services.ts";
 import { chains, UNITS } from "./units.ts";
@@ -24,6 +25,8 @@ export interface DemoOptions {
   readonly services?: readonly string[];
   /** Who the services run as, when root starts them. */
   readonly user?: string;
+  /** The data may be broken: a service that does not answer is then told, and the rest goes on. */
+  readonly broken?: boolean;
   /** Milliseconds a driver waits between operations. */
   readonly pace?: number;
 }
@@ -41,6 +44,8 @@ export interface Demo extends AsyncDisposable {
   readonly services: readonly string[];
   /** What is left out, each with the line that installs it. */
   readonly absent: readonly string[];
+  /** Services that do not answer, each with the reason; empty unless the data may be broken. */
+  readonly silent: readonly string[];
   readonly supervisor: Supervisor;
   /** Processes by service, parents first; those of the supervisor are not among them. */
   pids(): Promise<Record<string, number[]>>;
@@ -121,6 +126,13 @@ export function adopt(from: string, root: string): void {
   execFileSync("find", [data, "(", "-type", "s", "-o", ...transient, ")", "-delete"]);
 }
 
+/** Fails with one line when the user of the services cannot reach the root. */
+function reachable(place: Place): void {
+  const [command = "test", ...words] = [...as(place), "test", "-x", dirname(place.root)];
+  if (spawnSync(command, words).status === 0) return;
+  throw new Error(`${place.user?.name ?? "you"} cannot enter ${dirname(place.root)}`);
+}
+
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { services, absent } = choose(options.services);
   if (!has("zinit-server")) throw new Error(`zinit-server is missing; ${INSTALL["zinit-server"]}`);
@@ -130,16 +142,24 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const journal = `${options.root}.journal`;
   const fresh = !existsSync(join(place.root, "var"));
   mkdirSync(journal, { recursive: true });
-  configure(place, services, true);
+  reachable(place);
+  configure(place, services);
   writeFileSync(join(place.root, "cfg", "demo.json"), JSON.stringify(place), { mode: 0o600 });
   if (!fresh) remap(place);
   else if (names.includes("postgres")) initCluster(place);
   own(place, dataOf(place, ""));
   const supervisor = await zinit(place, services);
+  const silent: string[] = [];
   try {
-    for (const service of services) {
-      await until(`${service.name} does not answer`, 15, () => isReady(place, service));
-    }
+    await mapBounded(services, services.length, async (service) => {
+      const what = `${service.name} does not answer`;
+      await until(what, options.broken === true ? 4 : 20, () => isReady(place, service)).catch(
+        (error: unknown) => {
+          if (options.broken !== true) throw error;
+          silent.push(String(error));
+        },
+      );
+    });
     if (fresh) await fill(place, journal, services);
   } catch (error) {
     await supervisor.end().catch(() => undefined);
@@ -158,6 +178,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     place,
     services: names,
     absent,
+    silent,
     supervisor,
     async pids() {
       const found: Record<string, number[]> = {};

@@ -70,6 +70,14 @@ def missing():
                 yield at
 
 
+def books_derive(_context):
+    """Makes again what is missing of the derived pages; answers how many."""
+    found = list(missing())
+    for at in found:
+        waiting.put(at)
+    return {"derived": len(found)}
+
+
 def follow():
     for at in missing():
         derive(at)
@@ -85,6 +93,7 @@ serve(
         "context.create": context_create,
         "page.write": page_write,
         "page.list": page_list,
+        "books.derive": books_derive,
     },
     contexts,
 )
