@@ -9,12 +9,12 @@ import { join } from "node:path";
 
 const QUICK =
   "CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 " +
-  "CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --locked --no-default-features";
+  "CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --locked --no-default-features --bin";
 
-/** What installs each part; `.ci/run` runs the same lines. */
+/** What installs each part; `.ci/run` does the same. */
 export const INSTALL = {
-  hero_redis: `${QUICK} hero_redis --version 0.3.1 --features server --bin hero_redis`,
-  "zinit-server": `${QUICK} zinit --version 0.3.9 --features client,server --bin zinit-server`,
+  hero_redis: `${QUICK} hero_redis hero_redis --version 0.3.1 --features server`,
+  "zinit-server": `${QUICK} zinit-server zinit --version 0.3.9 --features client,server`,
   "redis-server": "apt-get install redis-server",
   postgres: "apt-get install postgresql",
   git: "apt-get install git",
