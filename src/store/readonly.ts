@@ -12,5 +12,6 @@ export function readonly(inner: Store): Store {
     ...through(inner),
     put: refuse,
     remove: refuse,
+    ...(inner.lock && { lock: { ...inner.lock, extend: () => refuse(inner.description) } }),
   };
 }
