@@ -47,9 +47,9 @@ export type {
   DeletionProof,
   DurableToken,
   Listed,
-  Lock,
   Range,
   Remnant,
+  Retention,
   Store,
 } from "./store/store.ts";
 export { type Rates, throttle } from "./store/throttle.ts";

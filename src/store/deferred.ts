@@ -2,7 +2,7 @@
  * A store that is opened when it is first used: what only one kind of store needs, such as the
  * network, costs no other run its time.
  */
-import type { Lock, Store } from "./store.ts";
+import type { Retention, Store } from "./store.ts";
 
 /** What is known of a store before it is opened. */
 export interface Known {
@@ -12,20 +12,23 @@ export interface Known {
 }
 
 /** A store that can lock objects and be tried out. */
-export type Remote = Store & Required<Pick<Store, "lockedUntil" | "probe">>;
+export type FarStore = Store & Required<Pick<Store, "lockedUntil" | "probe">>;
 
 /** A remote store that `open` opens. */
-export function deferred({ description, promised }: Known, open: () => Promise<Remote>): Remote {
-  let opened: Promise<Remote> | undefined;
+export function deferred(
+  { description, promised }: Known,
+  open: () => Promise<FarStore>,
+): FarStore {
+  let opened: Promise<FarStore> | undefined;
   const inner = () => {
     opened ??= open();
     return opened;
   };
-  const extend: Lock["extend"] = async (names, signal) =>
-    (await (await inner()).lock?.extend(names, signal)) ?? 0;
+  const extend: Retention["extend"] = async (names, signal) =>
+    (await (await inner()).retention?.extend(names, signal)) ?? 0;
   return {
     description,
-    ...(promised !== undefined && { lock: { promised, extend } }),
+    ...(promised !== undefined && { retention: { promised, extend } }),
     lockedUntil: async (name) => (await inner()).lockedUntil(name),
     probe: async () => (await inner()).probe(),
     folder: null,

@@ -12,6 +12,8 @@ export function readonly(inner: Store): Store {
     ...through(inner),
     put: refuse,
     remove: refuse,
-    ...(inner.lock && { lock: { ...inner.lock, extend: () => refuse(inner.description) } }),
+    ...(inner.retention && {
+      retention: { ...inner.retention, extend: () => refuse(inner.description) },
+    }),
   };
 }

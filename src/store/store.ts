@@ -34,7 +34,7 @@ export interface Remnant {
 }
 
 /** Keeps objects from being removed, by anybody, for a time. */
-export interface Lock {
+export interface Retention {
   /** Milliseconds that an object stays locked after its put, or after being extended. */
   readonly promised: number;
   /** Locks objects again as if they were put now; until when, in milliseconds since 1970. */
@@ -71,7 +71,7 @@ export interface Store extends AsyncDisposable {
   /** A folder that the native core may read packs from; null where there is none. */
   readonly folder: string | null;
   /** Only where puts lock. */
-  readonly lock?: Lock;
+  readonly retention?: Retention;
   /** Until when a lock holds the object, in milliseconds since 1970; 0 where none does. */
   lockedUntil?(name: string): Promise<number>;
   /** Tries out what this place can do; only where there is something to try. */

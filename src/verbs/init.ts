@@ -37,7 +37,7 @@ export async function init(
     );
   }
   const capabilities = (await store.probe?.()) ?? null;
-  if (store.lock !== undefined && capabilities?.locks === false) {
+  if (store.retention !== undefined && capabilities?.locks === false) {
     const message = `${store.description}: lockDays needs a place made with Object Lock`;
     throw new Failure("store_refused", message);
   }

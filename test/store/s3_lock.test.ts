@@ -40,7 +40,7 @@ onServers((server) => {
     );
     expect([400, 403]).toContain(version.status);
     ahead = 60_000;
-    const later = await store.lock?.extend(["packs/aa/x"]);
+    const later = await store.retention?.extend(["packs/aa/x"]);
     expect(later).toBeGreaterThan(until);
     expect(await store.lockedUntil("packs/aa/x")).toBe(Math.floor((later ?? 0) / 1000) * 1000);
   });

@@ -16,7 +16,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import aws4 from "aws4";
 import { afterAll, beforeAll, describe } from "vitest";
 import { openStore, type Store, type StoreOptions } from "../../src/index.ts";
-import type { Remote } from "../../src/store/deferred.ts";
+import type { FarStore } from "../../src/store/deferred.ts";
 import { openS3Store, type S3Options } from "../../src/store/s3/open.ts";
 import { findPlace } from "../../src/store/s3/place.ts";
 import { inMemory } from "./failing.ts";
@@ -108,7 +108,7 @@ export interface S3Server extends Disposable {
   /** A store in a bucket of this server, as the library opens it. */
   store(address: string, options?: StoreOptions): Store;
   /** The same with all that only a test sets. */
-  open(address: string, options?: S3Options): Remote;
+  open(address: string, options?: S3Options): FarStore;
 }
 
 interface Asked {

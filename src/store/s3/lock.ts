@@ -6,34 +6,34 @@
  */
 import { Failure } from "../../base/failure.ts";
 import { mapBounded } from "../../base/map_bounded.ts";
-import type { Lock } from "../store.ts";
+import type { Retention } from "../store.ts";
 import type { Client } from "./client.ts";
-import { type Retention, untilOf, written } from "./retention.ts";
 import { head } from "./stored.ts";
 import { base64, sha256 } from "./sums.ts";
+import { type Terms, untilOf, written } from "./terms.ts";
 
 const EXTENSIONS = 16;
 /** Versions of one object that are removed, one after the other. */
 const MOST_VERSIONS = 1000;
 
 /** The headers that lock what is put now. */
-export function lockHeaders(retention: Retention | null, now: number): Record<string, string> {
-  if (retention === null) return {};
+export function lockHeaders(terms: Terms | null, now: number): Record<string, string> {
+  if (terms === null) return {};
   return {
-    "x-amz-object-lock-mode": retention.mode,
-    "x-amz-object-lock-retain-until-date": written(untilOf(retention, now)),
+    "x-amz-object-lock-mode": terms.mode,
+    "x-amz-object-lock-retain-until-date": written(untilOf(terms, now)),
   };
 }
 
 /** Keeps objects locked as if they were put now. */
-export function lockOf(client: Client, retention: Retention): Lock {
+export function retentionOf(client: Client, terms: Terms): Retention {
   return {
-    promised: retention.promised,
+    promised: terms.promised,
     async extend(names, signal) {
-      const until = untilOf(retention, client.runtime.clock.now());
+      const until = untilOf(terms, client.runtime.clock.now());
       const space = "http://s3.amazonaws.com/doc/2006-03-01/";
       const body = Buffer.from(
-        `<Retention xmlns="${space}"><Mode>${retention.mode}</Mode><RetainUntilDate>${written(until)}</RetainUntilDate></Retention>`,
+        `<Retention xmlns="${space}"><Mode>${terms.mode}</Mode><RetainUntilDate>${written(until)}</RetainUntilDate></Retention>`,
       );
       const hash = sha256(body);
       const headers = { "x-amz-checksum-sha256": base64(hash) };

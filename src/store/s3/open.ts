@@ -6,7 +6,7 @@
  */
 import { Failure } from "../../base/failure.ts";
 import { type Runtime, systemRuntime } from "../../base/runtime.ts";
-import type { Remote } from "../deferred.ts";
+import type { FarStore } from "../deferred.ts";
 import type { Patience } from "../retry.ts";
 import { Traffic } from "../traffic.ts";
 import { type Client, openClient } from "./client.ts";
@@ -18,12 +18,12 @@ import {
   SYSTEM,
 } from "./credentials.ts";
 import { list } from "./list.ts";
-import { lockedUntil, lockHeaders, lockOf, remove } from "./lock.ts";
+import { lockedUntil, lockHeaders, remove, retentionOf } from "./lock.ts";
 import { isSafeKey, type Place } from "./place.ts";
 import { probe } from "./probe.ts";
 import { type Known, type PutSettings, put } from "./put.ts";
 import { read } from "./read.ts";
-import { retentionOf } from "./retention.ts";
+import { termsOf } from "./terms.ts";
 import { openWire, type Wire } from "./wire.ts";
 
 export interface S3Options {
@@ -41,7 +41,7 @@ export interface S3Options {
 const MIB = 1 << 20;
 
 /** A place with who asks, and how. */
-export function openS3Store(place: Place, first: Credentials, options: S3Options = {}): Remote {
+export function openS3Store(place: Place, first: Credentials, options: S3Options = {}): FarStore {
   const { settings = {}, runtime = systemRuntime(), traffic = new Traffic() } = options;
   const { wire = openWire(), around = SYSTEM, patience = {} } = options;
   const client = openClient({
@@ -53,18 +53,18 @@ export function openS3Store(place: Place, first: Credentials, options: S3Options
     credentials: first,
     renew: () => findAccess(settings, around).credentials,
   });
-  const retention = retentionOf(settings);
+  const terms = termsOf(settings);
   const putSettings: PutSettings = {
     single: options.single ?? 32 * MIB,
     part: options.part ?? 16 * MIB,
     storageClass: settings.storageClass,
-    lock: () => lockHeaders(retention, runtime.clock.now()),
+    lock: () => lockHeaders(terms, runtime.clock.now()),
   };
   const store = storeOf(client, putSettings, wire);
-  return retention === null ? store : { ...store, lock: lockOf(client, retention) };
+  return terms === null ? store : { ...store, retention: retentionOf(client, terms) };
 }
 
-function storeOf(client: Client, settings: PutSettings, wire: Wire): Remote {
+function storeOf(client: Client, settings: PutSettings, wire: Wire): FarStore {
   const known: Known = { conditions: true };
   return {
     description: client.place.description,

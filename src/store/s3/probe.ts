@@ -42,7 +42,7 @@ export async function probe(client: Client): Promise<Capabilities> {
   return capabilities;
 }
 
-/** Whether the server refuses this with one of these statuses; what fails in passing is repeated. */
+/** Whether the server refuses this with one of these statuses; what passes is waited for. */
 function isRefused(client: Client, call: Call, statuses: readonly number[]): Promise<boolean> {
   return client.again(async () => {
     try {
