@@ -96,6 +96,13 @@ interface InitEvent extends ResultEvent {
   readonly repository: string;
   readonly fingerprint: string;
   readonly recoveryKey: string;
+  /** What a remote store was found to do. */
+  readonly capabilities?: {
+    readonly conditions: boolean;
+    readonly checksums: boolean;
+    readonly versioning: boolean;
+    readonly locks: boolean;
+  };
 }
 
 /** One entry of a snapshot, one find, one difference or one change of a restore's dry run. */

@@ -6,6 +6,7 @@ import { deferred } from "./deferred.ts";
 import { openFolderStore } from "./fs.ts";
 import { findAccess, type S3Settings, SYSTEM } from "./s3/credentials.ts";
 import { findPlace } from "./s3/place.ts";
+import { termsOf } from "./s3/terms.ts";
 import type { Store } from "./store.ts";
 import { counted, type Traffic } from "./traffic.ts";
 
@@ -26,7 +27,9 @@ const SCHEMES: Record<string, (address: string, options: StoreOptions) => Store>
   s3(address, { runtime, traffic, s3: settings = {} }) {
     const access = findAccess(settings, SYSTEM);
     const place = findPlace(address, access);
-    return deferred(place.description, async () => {
+    const promised = termsOf(settings)?.promised;
+    const { description } = place;
+    return deferred({ description, promised }, async () => {
       const { openS3Store } = await import("./s3/open.ts");
       return openS3Store(place, access.credentials, { runtime, traffic, settings });
     });

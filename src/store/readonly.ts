@@ -12,5 +12,8 @@ export function readonly(inner: Store): Store {
     ...through(inner),
     put: refuse,
     remove: refuse,
+    ...(inner.retention && {
+      retention: { ...inner.retention, extend: () => refuse(inner.description) },
+    }),
   };
 }

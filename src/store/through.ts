@@ -3,6 +3,7 @@ import type { Store } from "./store.ts";
 
 /** The same store as a plain object, whose members can be replaced one by one. */
 export function through(inner: Store): Store {
+  const { retention, lockedUntil, probe } = inner;
   return {
     description: inner.description,
     folder: inner.folder,
@@ -11,6 +12,9 @@ export function through(inner: Store): Store {
     list: (prefix, signal) => inner.list(prefix, signal),
     remove: (name, proof) => inner.remove(name, proof),
     ...(inner.remnants && { remnants: inner.remnants }),
+    ...(retention && { retention }),
+    ...(lockedUntil && { lockedUntil: (name) => lockedUntil.call(inner, name) }),
+    ...(probe && { probe: () => probe.call(inner) }),
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   };
 }

@@ -9,13 +9,15 @@ import { encodeConfig } from "../format/config.ts";
 import { FOLDERS, objectPath } from "../repo/layout.ts";
 import { type Secret, slotCost } from "../repo/secret.ts";
 import { type KdfCost, native } from "../seam/native.ts";
-import type { Store } from "../store/store.ts";
+import type { Capabilities, Store } from "../store/store.ts";
 
 export interface InitResult {
   readonly repository: string;
   readonly fingerprint: string;
   /** 32 bytes; shown once, stored nowhere in clear. */
   readonly recoveryKey: Buffer;
+  /** What the store was found to do; null where there was nothing to try. */
+  readonly capabilities: Capabilities | null;
 }
 
 /**
@@ -33,6 +35,11 @@ export async function init(
       "repository_exists",
       `${store.description}: there is a repository already (${found.name.slice(0, 20)}...)`,
     );
+  }
+  const capabilities = (await store.probe?.()) ?? null;
+  if (store.retention !== undefined && capabilities?.locks === false) {
+    const message = `${store.description}: lockDays needs a place made with Object Lock`;
+    throw new Failure("store_refused", message);
   }
   const keyring = native.Keyring.generate();
   const created = Math.floor(runtime.clock.now() / 1000);
@@ -65,5 +72,6 @@ export async function init(
       );
     }
   }
-  return { repository: store.description, fingerprint: keyring.fingerprint, recoveryKey };
+  const { fingerprint } = keyring;
+  return { repository: store.description, fingerprint, recoveryKey, capabilities };
 }

@@ -3,13 +3,13 @@
 import { randomBytes } from "node:crypto";
 import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { check, hex, Traffic } from "../../src/index.ts";
 import { oracleDifferences } from "../oracle/compare.ts";
 import { Oracle } from "../oracle/reader.ts";
 import { download } from "../support/bucket.ts";
 import { fixture } from "../support/library.ts";
-import { type S3Server, SERVERS, startServer, suite } from "../support/s3server.ts";
+import { fresh, onServers } from "../support/s3server.ts";
 import { differences, temporary } from "../support/tree.ts";
 
 /** Small files in folders, a link, and one file that fills more than a pack. */
@@ -23,49 +23,39 @@ function makeSource(folder: string): void {
   writeFileSync(join(folder, "large"), randomBytes(17 << 20));
 }
 
-for (const kind of SERVERS) {
-  const { name, skip } = suite(kind);
-  describe.skipIf(skip)(name, () => {
-    let server: S3Server;
-    beforeAll(async () => {
-      server = await startServer(kind);
-      await server.makeBucket("holdall");
-    }, 60_000);
-    afterAll(() => server?.[Symbol.dispose]());
+onServers((server) => {
+  it("saves, saves what changed, and restores every byte", async () => {
+    using place = temporary();
+    const at = (part: string) => join(place.path, part);
+    makeSource(at("source"));
+    const traffic = new Traffic();
+    const store = server().store(fresh(), { traffic });
+    const { save, bring, open, runtime, secret } = await fixture(place.path, store);
 
-    it("saves, saves what changed, and restores every byte", async () => {
-      using place = temporary();
-      const at = (part: string) => join(place.path, part);
-      makeSource(at("source"));
-      const traffic = new Traffic();
-      const store = server.store("s3://holdall/engine/one", { traffic });
-      const { save, bring, open, runtime, secret } = await fixture(place.path, store);
+    const first = await save([at("source")]);
+    expect(first.snapshot.section.units[0]?.files).toBeGreaterThan(10);
+    appendFileSync(at("source/large"), "and a little more");
+    const second = await save([at("source")]);
+    expect(second.newBytes).toBeLessThan(8 << 20);
 
-      const first = await save([at("source")]);
-      expect(first.snapshot.section.units[0]?.files).toBeGreaterThan(10);
-      appendFileSync(at("source/large"), "and a little more");
-      const second = await save([at("source")]);
-      expect(second.newBytes).toBeLessThan(8 << 20);
+    const before = traffic.total;
+    const third = await save([at("source")]);
+    expect(third.storedBytes).toBeLessThan(4 << 20);
+    expect(traffic.total - before).toBeLessThan(40);
 
-      const before = traffic.total;
-      const third = await save([at("source")]);
-      expect(third.storedBytes).toBeLessThan(4 << 20);
-      expect(traffic.total - before).toBeLessThan(40);
+    mkdirSync(at("back"));
+    const brought = await bring(third.snapshot, at("source"), at("back"));
+    expect(brought.troubles).toBe(0);
+    expect(differences(at("source"), at("back"))).toEqual([]);
+    const found = await check(runtime, await open(), { read: 1 });
+    expect(found.problems).toEqual([]);
+    expect(found.packsRead).toBe(found.packs);
 
-      mkdirSync(at("back"));
-      const brought = await bring(third.snapshot, at("source"), at("back"));
-      expect(brought.troubles).toBe(0);
-      expect(differences(at("source"), at("back"))).toEqual([]);
-      const found = await check(runtime, await open(), { read: 1 });
-      expect(found.problems).toEqual([]);
-      expect(found.packsRead).toBe(found.packs);
-
-      // The independent reader agrees, from the bytes that lie in the bucket.
-      expect(await download(store, at("copy"))).toEqual([]);
-      const oracle = new Oracle(at("copy"), secret, 1 << 20);
-      expect(oracle.problems).toEqual([]);
-      const id = hex(third.snapshot.id);
-      expect(oracleDifferences(oracle, id, Buffer.from(at("source")), at("back"))).toEqual([]);
-    }, 120_000);
-  });
-}
+    // The independent reader agrees, from the bytes that lie in the bucket.
+    expect(await download(store, at("copy"))).toEqual([]);
+    const oracle = new Oracle(at("copy"), secret, 1 << 20);
+    expect(oracle.problems).toEqual([]);
+    const id = hex(third.snapshot.id);
+    expect(oracleDifferences(oracle, id, Buffer.from(at("source")), at("back"))).toEqual([]);
+  }, 120_000);
+});

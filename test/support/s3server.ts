@@ -4,7 +4,9 @@
  * A server is looked for on PATH and in the folder where `.ci/run` installs it. Where it is absent,
  * a test is skipped with the line that installs it; in CI that is a failure.
  */
+
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
@@ -12,12 +14,17 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import aws4 from "aws4";
+import { afterAll, beforeAll, describe } from "vitest";
 import { openStore, type Store, type StoreOptions } from "../../src/index.ts";
-import { temporary } from "./tree.ts";
+import type { FarStore } from "../../src/store/deferred.ts";
+import { openS3Store, type S3Options } from "../../src/store/s3/open.ts";
+import { findPlace } from "../../src/store/s3/place.ts";
+import { inMemory } from "./failing.ts";
 
 export const KEY = "HOLDALLTESTKEY";
 export const SECRET = "holdall-test-secret-5a5a";
 export const SERVERS = ["versitygw", "minio"] as const;
+const CREDENTIALS = { accessKeyId: KEY, secretAccessKey: SECRET };
 export type ServerKind = (typeof SERVERS)[number];
 
 const INSTALL: Record<ServerKind, string> = {
@@ -43,12 +50,22 @@ export function findServer(kind: ServerKind): { path: string } | { missing: stri
   return { missing };
 }
 
-/** Whether to skip a suite, and what to call it then. */
-export function suite(kind: ServerKind): { name: string; skip: boolean } {
-  const found = findServer(kind);
-  return "path" in found
-    ? { name: kind, skip: false }
-    : { name: `${kind} (${found.missing})`, skip: true };
+/** A suite for each server, which has a bucket `holdall` and one that locks, `locked`. */
+export function onServers(body: (server: () => S3Server) => void): void {
+  for (const kind of SERVERS) {
+    const found = findServer(kind);
+    const name = "path" in found ? kind : `${kind} (${found.missing})`;
+    describe.skipIf("missing" in found)(name, () => {
+      let server: S3Server;
+      beforeAll(async () => {
+        server = await startServer(kind);
+        await server.makeBucket("holdall");
+        await server.makeBucket("locked", true);
+      }, 60_000);
+      afterAll(() => server?.[Symbol.dispose](), 60_000);
+      body(() => server);
+    });
+  }
 }
 
 function command(kind: ServerKind, folder: string, address: string): [string[], NodeJS.ProcessEnv] {
@@ -64,6 +81,7 @@ function command(kind: ServerKind, folder: string, address: string): [string[], 
     {
       MINIO_ROOT_USER: KEY,
       MINIO_ROOT_PASSWORD: SECRET,
+      MINIO_SITE_REGION: "us-east-1",
       MINIO_BROWSER: "off",
       MINIO_UPDATE: "off",
       MINIO_CALLHOME_ENABLE: "off",
@@ -87,8 +105,10 @@ export interface S3Server extends Disposable {
   /** A signed request to the server, by a client that is not the product's. */
   ask(method: string, path: string, more?: Asked): Promise<Said>;
   makeBucket(name: string, locks?: boolean): Promise<void>;
-  /** A store in a bucket of this server. */
+  /** A store in a bucket of this server, as the library opens it. */
   store(address: string, options?: StoreOptions): Store;
+  /** The same with all that only a test sets. */
+  open(address: string, options?: S3Options): FarStore;
 }
 
 interface Asked {
@@ -114,7 +134,7 @@ function ask(endpoint: string, method: string, path: string, more: Asked = {}): 
       headers: { ...headers, host },
       ...(body === undefined ? {} : { body }),
     },
-    { accessKeyId: KEY, secretAccessKey: SECRET },
+    CREDENTIALS,
   );
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -140,7 +160,8 @@ function ask(endpoint: string, method: string, path: string, more: Asked = {}): 
 export async function startServer(kind: ServerKind): Promise<S3Server> {
   const found = findServer(kind);
   if ("missing" in found) throw new Error(found.missing);
-  const place = temporary();
+  // Thousands of small files that nobody needs afterwards: in memory, where there is room.
+  const place = inMemory();
   const address = `127.0.0.1:${await freePort()}`;
   const [args, env] = command(kind, place.path, address);
   const child = spawn(found.path, args, {
@@ -172,11 +193,19 @@ export async function startServer(kind: ServerKind): Promise<S3Server> {
     store: (at, options = {}) =>
       openStore(at, {
         ...options,
-        s3: { endpoint, accessKeyId: KEY, secretAccessKey: SECRET, ...options.s3 },
+        s3: { endpoint, ...CREDENTIALS, ...options.s3 },
       }),
+    open(at, options = {}) {
+      const { settings } = options;
+      const place = findPlace(at.slice("s3:".length), { endpoint, ...settings });
+      return openS3Store(place, { ...CREDENTIALS, ...(settings as object) }, options);
+    },
     [Symbol.dispose]: dispose,
   };
 }
+
+/** An address that no other test uses. */
+export const fresh = (bucket = "holdall") => `s3://${bucket}/${randomBytes(4).toString("hex")}`;
 
 async function answering(endpoint: string, child: ChildProcess): Promise<void> {
   let said = "";

@@ -22,9 +22,11 @@ type Row = readonly [FailureCode, string];
 const SAID: Readonly<Record<string, Row>> = {
   SignatureDoesNotMatch: ["credentials", "the secret does not belong to the access key"],
   InvalidAccessKeyId: ["credentials", "the access key is not known there"],
+  XAdminUserNotFound: ["credentials", "the access key is not known there"],
   ExpiredToken: ["credentials", "the credentials have expired; renew them and run again"],
   TokenRefreshRequired: ["credentials", "the credentials have expired; renew them and run again"],
   InvalidToken: ["credentials", "the session token is not accepted"],
+  InvalidTokenId: ["credentials", "the session token is not accepted"],
   RequestTimeTooSkewed: ["clock_off", "the clocks of store and machine differ too much"],
   RequestExpired: ["clock_off", "the clocks of store and machine differ too much"],
   NoSuchBucket: ["no_repository", "there is no such bucket"],
@@ -67,6 +69,8 @@ const STATUS: Readonly<Record<number, Row>> = {
   507: ["disk_full", "the store is full"],
 };
 
+const ABSENT = ["", "NotFound", "NoSuchVersion"];
+
 /** The failure that an answer other than success stands for. */
 export function answerFailure(answer: Answer, asked: Asked, now: number): Failure {
   const { status, headers } = answer;
@@ -92,7 +96,8 @@ export function answerFailure(answer: Answer, asked: Asked, now: number): Failur
     ]);
   }
   const other = STATUS[status];
-  if (other !== undefined) return fail(other);
+  // Whatever else is not found, such as a user, is no missing object.
+  if (other !== undefined && (status !== 404 || ABSENT.includes(word))) return fail(other);
   if (status >= 500 && status !== 501) {
     return fail(["store_io", `the store failed: ${status} ${word}`.trimEnd()]);
   }

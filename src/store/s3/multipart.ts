@@ -11,7 +11,7 @@ import { answerFailure } from "./failure.ts";
 import type { Manner } from "./put.ts";
 import { isStored, type Outgoing } from "./stored.ts";
 import { base64, type Sums } from "./sums.ts";
-import { type Element, escaped, parseXml, textOf } from "./xml.ts";
+import { childrenOf, type Element, escaped, parseXml, textOf } from "./xml.ts";
 
 /** Parts of one object under way at once. */
 const TOGETHER = 4;
@@ -25,39 +25,70 @@ export async function multipart(
   sums: Sums,
   manner: Manner,
 ): Promise<string | undefined> {
-  const { name, bytes, signal } = object;
-  const call = { kind: "put", doing: "put", name, signal } as const;
-  const begun = await client.once({
-    ...call,
-    method: "POST",
-    query: { uploads: "" },
-    headers: { ...manner.headers, "x-amz-checksum-algorithm": "SHA256" },
-  });
-  const uploadId = textOf(documentOf(begun.body, client.what(name)), "UploadId");
-  if (!uploadId) throw new Failure("store_answer", `${client.what(name)}: an upload without an id`);
   try {
-    const tags = await mapBounded([...sums.parts.entries()], TOGETHER, async ([at, hash]) => {
-      const answer = await client.ask({
-        ...call,
-        method: "PUT",
-        query: { partNumber: String(at + 1), uploadId },
-        headers: { "x-amz-checksum-sha256": base64(hash) },
-        body: bytes.subarray(at * manner.part, (at + 1) * manner.part),
-        hash,
-      });
-      return answer.headers.etag ?? "";
-    });
+    const uploadId = await begin(client, object, manner);
+    const tags = await parts(client, object, sums, manner.part, uploadId);
     return await join(client, object, sums, {
-      ...call,
-      method: "POST",
+      ...{ kind: "put", doing: "put", method: "POST" },
+      ...{ name: object.name, signal: object.signal },
       query: { uploadId },
       headers: manner.condition ?? {},
       body: Buffer.from(partList(tags, sums)),
     });
   } catch (error) {
-    await abandon(client, name, uploadId);
+    await abandon(client, object.name);
     throw error;
   }
+}
+
+async function begin(
+  client: Client,
+  { name, signal }: Outgoing,
+  { headers }: Manner,
+): Promise<string> {
+  const begun = await client.once({
+    ...{ kind: "put", doing: "put", method: "POST", name, signal },
+    query: { uploads: "" },
+    headers: { ...headers, "x-amz-checksum-algorithm": "SHA256" },
+  });
+  const uploadId = textOf(documentOf(begun.body, client.what(name)), "UploadId");
+  if (uploadId) return uploadId;
+  throw new Failure("store_answer", `${client.what(name)}: an upload without an id`);
+}
+
+/**
+ * Sends every part; gives the server's tags of them. It fails when nothing is under way any more:
+ * the bytes are the caller's again.
+ */
+async function parts(
+  client: Client,
+  { name, bytes, signal = client.runtime.signal }: Outgoing,
+  sums: Sums,
+  size: number,
+  uploadId: string,
+): Promise<string[]> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  let first: unknown;
+  const send = async (at: number, hash: Buffer): Promise<string> => {
+    const answer = await client.ask({
+      ...{ kind: "put", doing: "put", method: "PUT", name, signal: either },
+      query: { partNumber: String(at + 1), uploadId },
+      headers: { "x-amz-checksum-sha256": base64(hash) },
+      body: bytes.subarray(at * size, (at + 1) * size),
+      hash,
+    });
+    return answer.headers.etag ?? "";
+  };
+  const tags = await mapBounded([...sums.parts.entries()], TOGETHER, ([at, hash]) =>
+    send(at, hash).catch((error: unknown) => {
+      first ??= error;
+      stop.abort();
+      return "";
+    }),
+  );
+  if (first !== undefined) throw first;
+  return tags;
 }
 
 function partList(tags: readonly string[], { parts }: Sums): string {
@@ -93,12 +124,28 @@ function join(
   });
 }
 
-/** Takes away the parts of an upload that failed; what a server keeps, its own rules clear. */
-async function abandon(client: Client, name: string, uploadId: string): Promise<void> {
+/**
+ * Takes away the parts of an upload that failed. The beginning of one may have been done and its
+ * answer lost: a name is used once, so every upload of it is ours. What stays, the bucket's own
+ * rule for unfinished uploads clears.
+ */
+async function abandon(client: Client, name: string): Promise<void> {
   // The run may have been interrupted: this is done all the same, for a short time.
   const signal = AbortSignal.timeout(CLEANING);
-  const call = { kind: "remove", doing: "remove", method: "DELETE", name, signal } as const;
-  await client.once({ ...call, query: { uploadId } }).catch(() => undefined);
+  const key = client.place.prefix + name;
+  try {
+    const query = { prefix: key, uploads: "" };
+    const list = { kind: "list", doing: "list", method: "GET", name: null, query, signal } as const;
+    const found = documentOf((await client.once(list)).body, client.what(name));
+    for (const upload of childrenOf(found, "Upload")) {
+      const uploadId = textOf(upload, "UploadId");
+      if (textOf(upload, "Key") !== key || !uploadId) continue;
+      const call = { kind: "remove", doing: "remove", method: "DELETE", name, signal } as const;
+      await client.once({ ...call, query: { uploadId } });
+    }
+  } catch {
+    // The failure that led here is the one to be told.
+  }
 }
 
 function documentOf(body: Buffer, what: string): Element {

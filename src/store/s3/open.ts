@@ -6,8 +6,8 @@
  */
 import { Failure } from "../../base/failure.ts";
 import { type Runtime, systemRuntime } from "../../base/runtime.ts";
+import type { FarStore } from "../deferred.ts";
 import type { Patience } from "../retry.ts";
-import type { Store } from "../store.ts";
 import { Traffic } from "../traffic.ts";
 import { type Client, openClient } from "./client.ts";
 import {
@@ -18,9 +18,12 @@ import {
   SYSTEM,
 } from "./credentials.ts";
 import { list } from "./list.ts";
+import { lockedUntil, lockHeaders, remove, retentionOf } from "./lock.ts";
 import { isSafeKey, type Place } from "./place.ts";
+import { probe } from "./probe.ts";
 import { type Known, type PutSettings, put } from "./put.ts";
 import { read } from "./read.ts";
+import { termsOf } from "./terms.ts";
 import { openWire, type Wire } from "./wire.ts";
 
 export interface S3Options {
@@ -38,7 +41,7 @@ export interface S3Options {
 const MIB = 1 << 20;
 
 /** A place with who asks, and how. */
-export function openS3Store(place: Place, first: Credentials, options: S3Options = {}): Store {
+export function openS3Store(place: Place, first: Credentials, options: S3Options = {}): FarStore {
   const { settings = {}, runtime = systemRuntime(), traffic = new Traffic() } = options;
   const { wire = openWire(), around = SYSTEM, patience = {} } = options;
   const client = openClient({
@@ -50,16 +53,18 @@ export function openS3Store(place: Place, first: Credentials, options: S3Options
     credentials: first,
     renew: () => findAccess(settings, around).credentials,
   });
+  const terms = termsOf(settings);
   const putSettings: PutSettings = {
     single: options.single ?? 32 * MIB,
     part: options.part ?? 16 * MIB,
     storageClass: settings.storageClass,
-    lock: () => ({}),
+    lock: () => lockHeaders(terms, runtime.clock.now()),
   };
-  return storeOf(client, putSettings, wire);
+  const store = storeOf(client, putSettings, wire);
+  return terms === null ? store : { ...store, retention: retentionOf(client, terms) };
 }
 
-function storeOf(client: Client, settings: PutSettings, wire: Wire): Store {
+function storeOf(client: Client, settings: PutSettings, wire: Wire): FarStore {
   const known: Known = { conditions: true };
   return {
     description: client.place.description,
@@ -70,9 +75,9 @@ function storeOf(client: Client, settings: PutSettings, wire: Wire): Store {
     },
     get: (name, range, signal) => read(client, safe(name), range, signal),
     list: (prefix, signal) => list(client, prefix, signal),
-    async remove(name) {
-      await client.ask({ kind: "remove", doing: "remove", method: "DELETE", name: safe(name) });
-    },
+    remove: (name) => remove(client, safe(name)),
+    lockedUntil: (name) => lockedUntil(client, safe(name)),
+    probe: () => probe(client),
     async [Symbol.asyncDispose]() {
       wire[Symbol.dispose]();
     },
