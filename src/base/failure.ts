@@ -9,7 +9,7 @@ export const EXIT_STATUS: readonly (readonly [number, string])[] = [
   [0, "everything asked for was done and is durable"],
   [1, "it failed"],
   [2, "the command line, the environment or the config file is wrong"],
-  [3, "part was not done (paths, snapshots, packs let be); the rest was"],
+  [3, "part was not done: paths, snapshots or packs were let be; the rest was"],
   [10, "there is no repository"],
   [11, "the repository needs a newer holdall, or asks for too much"],
   [12, "the secret is missing or wrong"],
