@@ -112,7 +112,7 @@ const RESTORE: Verb = {
 
 const FORGET: Verb = {
   operands: "[snapshot...]",
-  about: "forget snapshots: those named by id, or those that a policy does not keep",
+  about: "forget snapshots: those named, or those a policy does not keep",
   notes: [
     "A policy looks at each group of snapshots by itself. It orders them as the log has them, whatever clocks said, and lets a group be whose dates disagree with the log (status 3). It never forgets all of a group without --empty.",
     "Forgotten snapshots are not shown any more. The next prune takes what only they need; until then undelete brings them back.",
