@@ -14,7 +14,7 @@ interface AtPath {
 }
 
 /** What a run is busy with. */
-export type Phase = "index" | "save" | "restore" | "read" | "check";
+export type Phase = "index" | "save" | "restore" | "read" | "check" | "mark" | "copy";
 
 /** A new phase began. */
 interface PhaseEvent {
@@ -151,6 +151,53 @@ interface CheckEvent extends ResultEvent {
   }[];
 }
 
+/** Why one snapshot is kept, or that it is not. */
+interface VerdictRow {
+  readonly id: string;
+  readonly keep: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** Snapshots that were forgotten, or would be. */
+interface ForgetEvent {
+  readonly event: "forget";
+  readonly forgotten: readonly string[];
+  /** What a policy decided of each snapshot of each group; why nothing of a group was forgotten. */
+  readonly groups: readonly {
+    readonly host: string;
+    readonly paths: readonly string[];
+    readonly verdicts: readonly VerdictRow[];
+    readonly refused: string | null;
+  }[];
+  readonly dryRun: boolean;
+}
+
+/** Snapshots that were brought back, or those that could be. */
+interface UndeleteEvent {
+  readonly event: "undelete";
+  readonly undeleted: readonly string[];
+  readonly storedBytes: number;
+  readonly dryRun: boolean;
+}
+
+/** What a prune took away, or would take. */
+interface PruneEvent {
+  readonly event: "prune";
+  /** Stored bytes of all packs. */
+  readonly before: number;
+  readonly after: number;
+  readonly packs: number;
+  readonly snapshots: number;
+  /** Stored bytes that were copied, and bytes that stay unused. */
+  readonly copied: number;
+  readonly unused: number;
+  /** Condemned lists that wait for these hosts' backups. */
+  readonly waiting: number;
+  readonly hosts: readonly string[];
+  readonly requests: { readonly puts: number; readonly gets: number; readonly removals: number };
+  readonly dryRun: boolean;
+}
+
 /** How much is stored. */
 interface StatsEvent extends ResultEvent {
   readonly event: "stats";
@@ -239,6 +286,9 @@ export type HoldallEvent =
   | EntryEvent
   | RestoreEvent
   | CheckEvent
+  | ForgetEvent
+  | UndeleteEvent
+  | PruneEvent
   | StatsEvent
   | CacheEvent
   | KeysEvent

@@ -269,6 +269,8 @@ const PHASES: Partial<Record<JobSpec["verb"], Phase>> = {
   stream: "save",
   restore: "restore",
   check: "check",
+  mark: "mark",
+  copy: "copy",
 };
 
 /**

@@ -24,9 +24,9 @@ export interface PruneOptions {
   /** Milliseconds to wait for writers to end; a minute if not given. */
   readonly wait?: number;
   /**
-   * Milliseconds after which a writer that has not ended is taken for dead, by its own clock: it has
-   * to begin again should it live. A day if not given. Younger ones are never made to begin again:
-   * what they might rely on is left to the next prune.
+   * Milliseconds after which a writer that has not ended is taken for dead, by its own clock; it
+   * has to begin again should it live. A day if not given. Younger ones never have to: what they
+   * may rely on is left to the next prune.
    */
   readonly fenceAfter?: number;
 }

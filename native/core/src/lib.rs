@@ -36,6 +36,7 @@ pub mod reader;
 pub mod remove;
 pub mod restore;
 pub mod rules;
+pub mod run;
 pub mod runs;
 pub mod scan;
 pub mod sink;

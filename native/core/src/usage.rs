@@ -2,6 +2,7 @@
 
 use crate::id_set::IdSet;
 use crate::index::{PackName, Standing, Table};
+use crate::run::Run;
 use std::collections::HashMap;
 
 /// One pack that is there.
@@ -27,7 +28,7 @@ pub fn usage(table: &Table, needed: &IdSet) -> Vec<Usage> {
     for run in &table.runs {
         for row in 0..run.rows {
             let id = run.id(row);
-            let here = |(r, at): (&crate::index::Run, usize)| r.row == run.row && at == row;
+            let here = |(r, at): (&Run, usize)| r.row == run.row && at == row;
             if !needed.contains(id) || !table.find(id).is_ok_and(here) {
                 continue;
             }
