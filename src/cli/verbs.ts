@@ -79,7 +79,7 @@ const BACKUP: Verb = {
     { flags: "--level <n>", about: "zstd level, -7 to 19", fallback: "3" },
     {
       flags: "--memory <MiB>",
-      about: "most memory of the core, 72 at least; with little, fewer workers run",
+      about: "most memory of the core, 76 at least; with little, fewer workers run",
     },
   ],
   completes: "file",

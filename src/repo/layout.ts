@@ -9,6 +9,9 @@ export const FOLDERS = {
   index: "index/",
   snapshot: "snapshots/",
   claim: "claims/",
+  fence: "fences/",
+  condemned: "condemned/",
+  tombstone: "tombstones/",
 } as const;
 
 export type Kind = keyof typeof FOLDERS;
@@ -24,6 +27,11 @@ const NAME = /^[0-9a-f]{64}-[0-9a-f]{32}$/;
 export function bareName(path: string): string | null {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return NAME.test(name) ? name : null;
+}
+
+/** The id that a bare name ends with: of its upload, or of what the record speaks of. */
+export function uploadId(name: string): string {
+  return name.slice(-32);
 }
 
 /** Refuses an object whose bytes are not what its name says. */

@@ -14,6 +14,7 @@ export function readonly(inner: Store): Store {
     get: (name, range, signal) => inner.get(name, range, signal),
     list: (prefix, signal) => inner.list(prefix, signal),
     remove: refuse,
+    ...(inner.remnants && { remnants: inner.remnants }),
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   };
 }

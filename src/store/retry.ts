@@ -43,6 +43,7 @@ export function retry(inner: Store, runtime: Runtime, attempts = 5): Store {
       yield* all;
     },
     remove: (name, proof) => again(() => inner.remove(name, proof)),
+    ...(inner.remnants && { remnants: inner.remnants }),
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   };
 }

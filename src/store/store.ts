@@ -5,7 +5,8 @@
  * - `put` returns only when the object is durable, and never replaces an existing name;
  * - an object is seen whole or not at all, by `get` and by `list`, also after a crash;
  * - `get` and `list` see every object whose `put` has returned;
- * - nothing but `remove` ever takes an object away.
+ * - nothing but `remove` ever takes an object away;
+ * - a `remove` returns when the object is durably gone, also when it was gone before.
  */
 
 /** Proof that an object survived its put; a snapshot can be built from nothing less. */
@@ -25,6 +26,13 @@ export interface Listed {
   readonly length: number;
 }
 
+/** What a killed put left: no object, and shown by no listing. */
+export interface Remnant {
+  readonly name: string;
+  /** The claim that it was made under, in hexadecimal; empty where none was given. */
+  readonly claim: string;
+}
+
 export interface Store extends AsyncDisposable {
   /** For messages: a path or URL without secrets. */
   readonly description: string;
@@ -37,6 +45,8 @@ export interface Store extends AsyncDisposable {
   /** Every object below a folder name that ends in a slash, in no order. */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<Listed>;
   remove(name: string, proof: DeletionProof): Promise<void>;
+  /** What killed puts left below a folder name; `remove` takes it. Absent where nothing is left. */
+  remnants?(prefix: string): AsyncIterable<Remnant>;
   /** A folder that the native core may read packs from; null where there is none. */
   readonly folder: string | null;
 }

@@ -27,6 +27,7 @@ export function throttle(inner: Store, runtime: Runtime, rates: Rates): Store {
     },
     list: (prefix, signal) => inner.list(prefix, signal),
     remove: (name, proof) => inner.remove(name, proof),
+    ...(inner.remnants && { remnants: inner.remnants }),
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   };
 }

@@ -20,7 +20,7 @@ export interface Options {
   /** Keep all states, so that a violation can be told step by step. */
   readonly trace?: boolean;
   readonly limit?: number;
-  /** Leave out every reduction: to see that they hide nothing. */
+  /** Leave out symmetry too; whether all else is reduced is told by the world. */
   readonly full?: boolean;
   /** Called with every state that was found; a text is a violation. */
   readonly each?: (row: Int32Array) => string | null;
@@ -28,7 +28,7 @@ export interface Options {
 }
 
 export function explore(world: World, options: Options = {}): Report {
-  const successors = new Successors(world, !options.full);
+  const successors = new Successors(world);
   const seen = new Seen();
   const rows = new Rows(world.width);
   const parents: number[] = [];
@@ -57,7 +57,7 @@ export function explore(world: World, options: Options = {}): Report {
   take(world.initial(), -1);
   const report = (exhausted: boolean): Report => {
     const path = broken !== null && options.trace ? pathTo(rows.length - 1, parents) : [];
-    const trace = tell(world, path, rows, !options.full);
+    const trace = tell(world, path, rows);
     return { states: seen.size, transitions, depth, violation: broken, trace, exhausted };
   };
   while (from < rows.length && broken === null) {
@@ -82,8 +82,8 @@ function pathTo(last: number, parents: readonly number[]): number[] {
 }
 
 /** Says which step leads from each state of the path to the next. */
-function tell(world: World, path: readonly number[], rows: Rows, reduced: boolean): string[] {
-  const successors = new Successors(world, reduced);
+function tell(world: World, path: readonly number[], rows: Rows): string[] {
+  const successors = new Successors(world);
   const [from, to] = [new Int32Array(world.width), new Int32Array(world.width)];
   return path.slice(1).map((next, i) => {
     rows.read(path[i] ?? 0, from);

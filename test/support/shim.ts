@@ -5,7 +5,7 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-export const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
+export const MAIN = join(import.meta.dirname, "../../.build/bin/holdall.js");
 const SOURCE = join(import.meta.dirname, "shim.c");
 const RECORD = 1 << 20;
 

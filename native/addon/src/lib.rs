@@ -4,6 +4,7 @@
 mod bridge;
 mod jobs;
 mod keys;
+mod prune;
 mod spec;
 mod table;
 
