@@ -29,6 +29,7 @@ export { LEAST_MEMORY } from "./repo/budget.ts";
 export { cacheFolders, clearCaches } from "./repo/cache.ts";
 export type { Logged, Readable } from "./repo/log.ts";
 export { type OpenOptions, openRepository, type Repository } from "./repo/repository.ts";
+export type { Saved, UnitPlan, ViewPath } from "./repo/saving.ts";
 export type { Secret } from "./repo/secret.ts";
 export {
   filterSnapshots,
@@ -37,6 +38,7 @@ export {
   selectSnapshot,
   splitPath,
 } from "./repo/select.ts";
+export { sectionsOf, total, unitsOf } from "./repo/units.ts";
 export { openMemoryStore } from "./store/memory.ts";
 export { openStore, type StoreOptions } from "./store/open.ts";
 export { readonly } from "./store/readonly.ts";

@@ -39,8 +39,9 @@ beforeAll(() => {
   for (const folder of [packs, installed]) mkdirSync(folder);
   makeBare();
   own = pack("--workspaces", "--include-workspace-root");
-  // The two packages that holdall needs come from this clone: nothing is fetched, from nowhere.
-  const needed = pack("./node_modules/commander", "./node_modules/msgpackr");
+  // The packages that holdall needs come from this clone: nothing is fetched, from nowhere.
+  const names = ["commander", "msgpackr", "toml-eslint-parser", "eslint-visitor-keys"];
+  const needed = pack(...names.map((name) => `./node_modules/${name}`));
   const files = [...own, ...needed].map(({ filename }) => join(packs, filename));
   const env = { PATH: bare, HOME: place, npm_config_cache: join(place, "cache") };
   const quiet = ["--offline", "--no-audit", "--no-fund", "--no-update-notifier"];

@@ -14,6 +14,8 @@ export const EXIT_STATUS: readonly (readonly [number, string])[] = [
   [11, "the repository needs a newer holdall, or asks for too much"],
   [12, "the secret is missing or wrong"],
   [13, "something stored is damaged or missing"],
+  [20, "a descriptor is wrong, or does not fit the instance"],
+  [21, "the instance holds bytes that no descriptor claims, or that two claim"],
   [130, "interrupted"],
 ];
 
@@ -54,6 +56,8 @@ const TABLE = {
   fenced: [1, "a prune did not wait for this writer; run the command again", false],
   claims_open: [1, "run it again when those writers have ended, or see --fence-after", false],
   command_failed: [1, "no snapshot was made; see what the command said", false],
+  descriptor: [20, "correct the descriptor; see what is where with: holdall inventory", false],
+  unclaimed: [21, "declare these bytes in the instance's holdall.toml", false],
   interrupted: [130, "run the command again; what was stored is used", false],
   internal: [1, "please report this, with HOLDALL_DEBUG=1 set", false],
 } as const satisfies Record<string, readonly [number, string, boolean]>;

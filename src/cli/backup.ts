@@ -8,6 +8,7 @@ import {
   type HoldallEvent,
   hex,
   LEAST_MEMORY,
+  total,
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
@@ -88,13 +89,12 @@ function json(
   { snapshot, newBytes, storedBytes, troubles }: BackupResult,
   plan: BackupOptions,
 ): HoldallEvent {
-  const [unit] = snapshot.section.units;
   return {
     event: "snapshot",
     id: plan.dryRun ? null : hex(snapshot.id),
     parent: snapshot.parent && hex(snapshot.parent),
-    files: unit?.files ?? 0,
-    bytes: unit?.bytes ?? 0,
+    files: total(snapshot, "files"),
+    bytes: total(snapshot, "bytes"),
     newBytes,
     storedBytes,
     troubles,
@@ -107,8 +107,7 @@ function text(
   plan: BackupOptions,
   seconds: number,
 ): string {
-  const [unit] = snapshot.section.units;
-  const counted = `${count(unit?.files ?? 0, "file")}, ${size(unit?.bytes ?? 0)}; ${size(newBytes)} new, ${size(storedBytes)} stored; ${duration(seconds)}`;
+  const counted = `${count(total(snapshot, "files"), "file")}, ${size(total(snapshot, "bytes"))}; ${size(newBytes)} new, ${size(storedBytes)} stored; ${duration(seconds)}`;
   const head = plan.dryRun
     ? "dry run: nothing was stored"
     : `snapshot ${hex(snapshot.id).slice(0, 8)} saved`;

@@ -1,6 +1,13 @@
 /** What a restore would change: each entry of the snapshot beside what lies in its place now. */
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { list, type Repository, type Row, type Snapshot } from "../index.ts";
+import {
+  list,
+  type Repository,
+  type Row,
+  type Section,
+  type Snapshot,
+  sectionsOf,
+} from "../index.ts";
 
 export interface Preview {
   readonly snapshot: Snapshot;
@@ -31,14 +38,14 @@ function below(path: Buffer, folder: Buffer): boolean {
 
 /** A folder that the snapshot lists only in part: nothing is ever removed there. */
 function isPartial(snapshot: Snapshot, folder: Buffer): boolean {
-  const saved = snapshot.section.paths;
+  const saved = sectionsOf(snapshot).flatMap(({ paths }) => paths);
   return !saved.some((path) => path.equals(folder) || below(folder, path));
 }
 
 /** Whether a restore of this folder deletes nothing in it; its own row is its parent's to list. */
 async function keeps(repository: Repository, snapshot: Snapshot, folder: Buffer): Promise<boolean> {
-  const { rules, troubles } = snapshot.section;
-  if (folder.equals(ROOT)) return rules.length + troubles.length > 0;
+  const lacks = ({ rules, troubles }: Section) => rules.length + troubles.length > 0;
+  if (folder.equals(ROOT)) return sectionsOf(snapshot).some(lacks);
   const parent = folder.subarray(0, Math.max(1, folder.lastIndexOf(SLASH)));
   let found = false;
   await list(repository, snapshot, parent, false, (row) => {

@@ -1,24 +1,42 @@
 /** `holdall snapshots` */
-import { filterSnapshots, hex, type Snapshot, shown } from "../index.ts";
+import { filterSnapshots, hex, type Snapshot, sectionsOf, shown, total } from "../index.ts";
 import { integer } from "./arguments.ts";
 import { filterOf, type SelectFlags } from "./select.ts";
 import { Session } from "./session.ts";
 import type { Flags } from "./settings.ts";
 import { count, size, table } from "./words.ts";
 
+/** Each unit with its context, and how it stands in itself and with the others. */
+function units(s: Snapshot) {
+  return sectionsOf(s).flatMap(({ context, units }) =>
+    units.map(({ id, engine, class: worth, consistency: [inside, across] }) => ({
+      ...{ id, context, engine, class: worth, inside, across },
+    })),
+  );
+}
+
 function row(s: Snapshot) {
-  const sum = (key: "files" | "bytes") => s.section.units.reduce((n, u) => n + u[key], 0);
+  const sections = sectionsOf(s);
   return {
     id: hex(s.id),
     time: new Date(s.time).toISOString(),
     host: s.host,
-    paths: s.section.paths.map((p) => p.toString("utf8")),
-    tags: s.section.tags,
-    files: sum("files"),
-    bytes: sum("bytes"),
+    ...(s.instance === "" ? {} : { instance: s.instance, units: units(s) }),
+    paths: sections.flatMap((part) => part.paths.map((p) => p.toString("utf8"))),
+    tags: [...new Set(sections.flatMap((part) => part.tags))],
+    files: total(s, "files"),
+    bytes: total(s, "bytes"),
     parent: s.parent && hex(s.parent),
-    troubles: s.section.troubles.length,
+    troubles: sections.reduce((n, part) => n + part.troubles.length, 0),
   };
+}
+
+/** An instance and its contexts, or the saved paths. */
+function what(s: Snapshot): string[] {
+  if (s.instance === "") return sectionsOf(s).flatMap(({ paths }) => paths.map(shown));
+  const contexts = sectionsOf(s).map(({ context }) => context);
+  const named = contexts.filter((context) => context !== "").map(shown);
+  return [shown(s.instance), ...(named.length > 0 ? [`(${named.join(" ")})`] : [])];
 }
 
 function cells(s: Snapshot): string[] {
@@ -31,7 +49,7 @@ function cells(s: Snapshot): string[] {
     shown(r.host),
     count(r.files, "file"),
     size(r.bytes),
-    [...s.section.paths.map(shown), ...tags, ...troubles].join(" "),
+    [...what(s), ...tags, ...troubles].join(" "),
   ];
 }
 

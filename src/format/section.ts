@@ -1,5 +1,13 @@
 /** The part of a snapshot that speaks of one context, sealed under its domain. */
 import { Failure } from "../base/failure.ts";
+import {
+  ACROSS,
+  type Across,
+  CLASSES,
+  INSIDE,
+  type Inside,
+  type UnitClass,
+} from "../base/state.ts";
 import { encode, type Value } from "./canonical.ts";
 import { Fields } from "./fields.ts";
 
@@ -16,7 +24,13 @@ export interface Section {
   readonly troubles: [Buffer, string][];
 }
 
-export const RULES = { pattern: 1, ignoreFile: 2, caches: 3, otherFileSystems: 4 } as const;
+export const RULES = {
+  pattern: 1,
+  ignoreFile: 2,
+  caches: 3,
+  otherFileSystems: 4,
+  sockets: 5,
+} as const;
 
 export interface Rule {
   readonly kind: number;
@@ -25,29 +39,17 @@ export interface Rule {
   readonly reason: string;
 }
 
-export const CLASSES = [
-  "authoritative",
-  "derived-cheap",
-  "derived-costly",
-  "cache",
-  "ephemeral",
-  "secret",
-] as const;
-
-/** What a unit is worth: read while it changed, cut at one moment, or flushed first as well. */
-export const CONSISTENCY = ["live", "crash", "clean"] as const;
-
 /** One state unit's manifest, and how it was cut. */
 export interface Unit {
   readonly id: string;
-  readonly class: (typeof CLASSES)[number];
+  readonly class: UnitClass;
   readonly engine: string;
   /** The engine's own format version; empty where it has none. */
   readonly engineFormat: string;
   /** What identifies the schema of what is inside; empty where nothing does. */
   readonly schema: string;
   /** How consistent the unit is in itself, and with the other units of the snapshot. */
-  readonly consistency: [inside: Level, across: Level];
+  readonly consistency: [inside: Inside, across: Across];
   /**
    * Milliseconds since 1970: the set's last writer stopped, the flush requested, the unit's last
    * thread stopped, first continued. Null where nothing stood still.
@@ -59,8 +61,6 @@ export interface Unit {
   readonly files: number;
   readonly bytes: number;
 }
-
-export type Level = (typeof CONSISTENCY)[number];
 
 export function encodeSection(s: Section): Buffer {
   const rules = s.rules.map((r): Value => [r.kind, r.value, r.reason]);
@@ -75,7 +75,7 @@ function encodeUnit(u: Unit): Value {
     u.engine,
     u.engineFormat,
     u.schema,
-    u.consistency.map((level) => CONSISTENCY.indexOf(level)),
+    [INSIDE.indexOf(u.consistency[0]), ACROSS.indexOf(u.consistency[1])],
     u.cut,
     u.root,
     u.hints,
@@ -113,9 +113,9 @@ function word<T>(words: readonly T[], index: number, what: string): T {
 
 function decodeUnit(value: Value): Unit {
   const f = Fields.of(value, "state unit", 13);
-  const pair = (list: Fields): [Level, Level] => [
-    word(CONSISTENCY, list.int(), "consistency"),
-    word(CONSISTENCY, list.int(), "consistency"),
+  const pair = (list: Fields): [Inside, Across] => [
+    word(INSIDE, list.int(), "consistency"),
+    word(ACROSS, list.int(), "consistency"),
   ];
   const times = (list: Fields): Unit["cut"] => [
     list.maybeInt(),

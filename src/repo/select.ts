@@ -8,6 +8,7 @@ import { hex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Readable } from "./log.ts";
+import { sectionsOf } from "./units.ts";
 
 /** Splits `latest:/srv/www` into the snapshot and the path; no path is `/`. */
 export function splitPath(text: string): { snapshot: string; path: string } {
@@ -60,8 +61,9 @@ export function filterSnapshots(
   return snapshots.filter(
     (s) =>
       (host === undefined || s.host === host) &&
-      (path === undefined || s.section.paths.some((p) => p.equals(path))) &&
-      (tags ?? []).every((tag) => s.section.tags.includes(tag)),
+      (path === undefined ||
+        sectionsOf(s).some(({ paths }) => paths.some((p) => p.equals(path)))) &&
+      (tags ?? []).every((tag) => sectionsOf(s).some(({ tags: own }) => own.includes(tag))),
   );
 }
 

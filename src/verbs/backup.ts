@@ -5,7 +5,6 @@
  * claim is then seen without a fence. Killed before, nothing is acknowledged, and what was indexed
  * is reused. Fenced by a prune, it begins again under a new claim, and uploads what is not safe.
  */
-import { pathFields, unhex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { NO_FLAGS } from "../format/flags.ts";
@@ -14,6 +13,16 @@ import type { Snapshot } from "../format/snapshot.ts";
 import { budget } from "../repo/budget.ts";
 import { headsOf, type Readable } from "../repo/log.ts";
 import type { Marked, Repository } from "../repo/repository.ts";
+import {
+  type Counters,
+  plus,
+  type Saved,
+  saveUnit,
+  toSections,
+  type UnitPlan,
+  unitIn,
+} from "../repo/saving.ts";
+import { total } from "../repo/units.ts";
 import { type Attempt, write } from "../repo/writing.ts";
 import type { Index, JobSpec } from "../seam/native.ts";
 
@@ -37,6 +46,10 @@ export interface BackupOptions {
   /** MiB that the core keeps to, `LEAST_MEMORY` at least; fewer workers run when it is small. */
   readonly memory?: number;
   readonly tool: string;
+  /** State units to save in place of `paths`, which are then not looked at. */
+  readonly units?: readonly UnitPlan[];
+  /** The instance that the units are of. */
+  readonly instance?: string;
 }
 
 export interface BackupResult {
@@ -44,16 +57,6 @@ export interface BackupResult {
   readonly newBytes: number;
   readonly storedBytes: number;
   readonly troubles: number;
-}
-
-interface Outcome {
-  root: string;
-  hints: string;
-  entries: number;
-  files: number;
-  bytes: number;
-  users: [number, string][];
-  groups: [number, string][];
 }
 
 /**
@@ -74,8 +77,8 @@ export async function backup(
   const snapshot = options.dryRun
     ? await run.dry()
     : await write(runtime, repository, options.host, (attempt) => run.make(attempt));
-  const [, , , newBytes = 0, storedBytes = 0] = run.counters;
-  return { snapshot, newBytes, storedBytes, troubles: run.troubles.length };
+  const [, , , newBytes, storedBytes] = run.counters;
+  return { snapshot, newBytes, storedBytes, troubles: run.troubles };
 }
 
 /** What an attempt needs to know; a dry run has no claim. */
@@ -83,14 +86,13 @@ type Ground = Pick<Attempt, "claim" | "writer" | "now" | "known" | "index"> & Pa
 
 /** One backup: what is read of its source serves each of its attempts, as long as it is safe. */
 class Run {
-  troubles: [Buffer, string][] = [];
-  counters: number[] = [];
+  counters: Counters = [0, 0, 0, 0, 0];
   private readonly runtime: Runtime;
   private readonly repository: Repository;
   private readonly options: BackupOptions;
   /** The snapshot's own id, whichever attempt is acknowledged. */
   private readonly id: Buffer;
-  private saved: { outcome: Outcome; parent: Snapshot | null } | null = null;
+  private saved: { units: Saved[]; parent: Snapshot | null } | null = null;
   private warned = false;
 
   constructor(runtime: Runtime, repository: Repository, options: BackupOptions) {
@@ -98,6 +100,10 @@ class Run {
     this.repository = repository;
     this.options = options;
     this.id = runtime.random(16);
+  }
+
+  get troubles(): number {
+    return this.saved?.units.reduce((n, { troubles }) => n + troubles.length, 0) ?? 0;
   }
 
   async dry(): Promise<Snapshot> {
@@ -110,16 +116,14 @@ class Run {
 
   async make(ground: Ground): Promise<Snapshot> {
     if (!this.warned) this.warn(ground.known);
-    if (this.saved !== null && !(await this.safe(ground.index, this.saved.outcome))) {
+    if (this.saved !== null && !(await this.safe(ground.index, this.saved.units))) {
       if (this.options.stream && this.options.stream.command.length === 0) {
         throw new Failure("source_io", "a prune took what was saved, and the input is read up");
       }
       this.saved = null;
     }
     this.saved ??= await this.ingest(ground);
-    const { outcome, parent } = this.saved;
-    const facts = { ...ground, parent, outcome, troubles: this.troubles };
-    return describe(this.options, this.id, facts);
+    return describe(this.options, this.id, { ...ground, ...this.saved });
   }
 
   private warn({ unreadable }: Readable): void {
@@ -131,72 +135,103 @@ class Run {
   }
 
   /** Whether all that an earlier attempt saved lies in packs that this one may rely on. */
-  private async safe(index: Index, { root, hints }: Outcome): Promise<boolean> {
-    const roots = { roots: [unhex(root)], hints: [unhex(hints)] };
-    const spec = { verb: "mark", workers: 1, ...roots } as const;
+  private async safe(index: Index, units: readonly Saved[]): Promise<boolean> {
+    const roots = units.map(({ unit }) => unit.root);
+    const hints = units.flatMap(({ unit }) => (unit.hints === null ? [] : [unit.hints]));
+    const spec: JobSpec = { verb: "mark", workers: 1, roots, hints };
     const { lacking, lost } = await this.repository.run<Marked>(index, spec);
     return lacking === 0 && lost === 0;
   }
 
-  private async ingest({ claim, now, known, index, look }: Ground) {
+  private async ingest(ground: Ground) {
+    const { options } = this;
+    const earlier = options.force || options.stream ? [] : like(ground.known, options);
+    const parent = earlier.at(-1) ?? null;
+    const units: Saved[] = [];
+    this.counters = [0, 0, 0, 0, 0];
+    for (const plan of options.units ?? [wholePlan(options)]) {
+      const last = earlier.findLast((s) => unitIn(s, plan) !== undefined) ?? null;
+      units.push(await this.unit(ground, plan, last, parent));
+    }
+    if (!options.stream && units.every(nothingSaved)) {
+      const message = "nothing could be saved: none of the paths can be read";
+      throw new Failure("source_unreadable", message);
+    }
+    return { units, parent };
+  }
+
+  /** `last` has this unit, `parent` is the snapshot before. */
+  private unit(
+    { claim, now, index, look }: Ground,
+    plan: UnitPlan,
+    last: Snapshot | null,
+    parent: Snapshot | null,
+  ): Promise<Saved> {
     const { runtime, repository, options } = this;
-    this.troubles = [];
-    const parent = options.force || options.stream ? null : findParent(known, options);
-    const total = parent?.section.units[0];
-    const outcome = await repository.run<Outcome>(index, jobSpec(options, claim, parent, now), {
+    const before = this.counters;
+    const totals = totalsOf(parent);
+    const spec = jobSpec(options, claim, now);
+    return saveUnit(runtime, repository, index, plan, spec, unitIn(last, plan), {
       // An input that cannot be read again is read to its end: what was saved of it may be safe.
       ...(look && !options.stream ? { indexed: look } : {}),
-      trouble: (path, message) => {
-        this.troubles.push([path, message]);
-        runtime.emit({ event: "trouble", ...pathFields(path), message });
-      },
       progress: (counters) => {
-        this.counters = counters;
-        const [files = 0, read = 0, reused = 0, newBytes = 0, storedBytes = 0] = counters;
-        const totals = total ? { totalFiles: total.files, totalBytes: total.bytes } : {};
+        this.counters = plus(before, counters);
+        const [files, read, reused, newBytes, storedBytes] = this.counters;
         const bytes = read + reused;
         runtime.emit({ event: "progress", files, bytes, newBytes, storedBytes, ...totals });
       },
     });
-    if (!options.stream && nothingSaved(options.paths, this.troubles, outcome.entries)) {
-      const message = "nothing could be saved: none of the paths can be read";
-      throw new Failure("source_unreadable", message);
-    }
-    return { outcome, parent };
   }
 }
 
+/** Files and bytes of the snapshot before, where there is one. */
+function totalsOf(parent: Snapshot | null) {
+  if (parent === null) return {};
+  return { totalFiles: total(parent, "files"), totalBytes: total(parent, "bytes") };
+}
+
+/** Everything that a backup of paths or of a stream saves, as one unit. */
+function wholePlan(options: BackupOptions): UnitPlan {
+  const { stream } = options;
+  return {
+    id: "files",
+    context: "",
+    class: "authoritative",
+    engine: stream ? "opaque" : "files",
+    paths: stream ? [Buffer.from(`/${stream.name}`)] : options.paths,
+    exclude: options.exclude ?? [],
+    rules: rulesOf(options),
+    consistency: ["unknown", "none"],
+    cut: [null, null, null, null],
+  };
+}
+
 /** Every path failed, and all there is are the folders above, saved for their metadata. */
-function nothingSaved(paths: Buffer[], troubles: [Buffer, string][], entries: number): boolean {
-  const failed = paths.every((path) => troubles.some(([trouble]) => trouble.equals(path)));
-  const above = paths.flatMap((path) => {
+function nothingSaved({ plan, unit, troubles }: Saved): boolean {
+  const failed = plan.paths.every((path) => troubles.some(([trouble]) => trouble.equals(path)));
+  const above = plan.paths.flatMap((path) => {
     const names = path.toString("latin1").split("/").slice(1, -1);
     return names.map((_, i) => names.slice(0, i + 1).join("/"));
   });
-  return failed && entries <= new Set(above).size;
+  return failed && unit.entries <= new Set(above).size;
 }
 
-/** The newest snapshot of the same host and paths; what it had is believed chunk by chunk only. */
-function findParent(known: Readable, options: BackupOptions): Snapshot | null {
-  const same = (s: Snapshot) =>
-    s.host === options.host &&
-    s.section.paths.length === options.paths.length &&
-    s.section.paths.every((p, i) => options.paths[i]?.equals(p));
-  return known.snapshots.filter(same).at(-1) ?? null;
+/**
+ * Snapshots of the same host and paths, or of the same host and instance, oldest first; what they
+ * had is believed chunk by chunk only.
+ */
+function like({ snapshots }: Readable, options: BackupOptions): Snapshot[] {
+  const { host, units, instance = "", paths } = options;
+  const samePaths = ({ section }: Snapshot) =>
+    section.paths.length === paths.length && section.paths.every((p, i) => paths[i]?.equals(p));
+  const same = (s: Snapshot) => s.host === host && s.instance === instance;
+  return snapshots.filter((s) => same(s) && (units !== undefined || samePaths(s)));
 }
 
-function jobSpec(
-  options: BackupOptions,
-  claim: Buffer,
-  parent: Snapshot | null,
-  now: number,
-): JobSpec {
-  const unit = parent?.section.units[0];
+function jobSpec(options: BackupOptions, claim: Buffer, now: number): JobSpec {
   return {
     verb: options.stream ? "stream" : "backup",
     claim,
-    paths: options.paths,
-    exclude: options.exclude ?? [],
     excludeCaches: options.excludeCaches ?? false,
     oneFileSystem: options.oneFileSystem ?? false,
     dry: options.dryRun ?? false,
@@ -207,8 +242,6 @@ function jobSpec(
     ...(options.stream
       ? { name: Buffer.from(options.stream.name), command: options.stream.command }
       : {}),
-    ...(unit ? { parentRoot: unit.root } : {}),
-    ...(unit?.hints ? { parentHints: unit.hints } : {}),
   };
 }
 
@@ -234,19 +267,18 @@ interface Facts {
   readonly now: number;
   readonly known: Readable;
   readonly parent: Snapshot | null;
-  readonly outcome: Outcome;
-  readonly troubles: [Buffer, string][];
+  readonly units: readonly Saved[];
 }
 
 function describe(options: BackupOptions, id: Buffer, facts: Facts): Snapshot {
-  const { claim, writer, now, parent, troubles } = facts;
-  const { root, hints, entries, files, bytes, users, groups } = facts.outcome;
+  const { claim, writer, now, parent } = facts;
   // An attempt that was fenced may have left a record of this very snapshot.
   const others = facts.known.snapshots.filter((s) => !s.id.equals(id));
-  const engine = options.stream ? "opaque" : "files";
+  const [section, ...more] = toSections(facts.units, options.tags ?? []);
+  if (section === undefined) throw new Failure("source_unreadable", "there is no unit to save");
   return {
     id,
-    instance: "",
+    instance: options.instance ?? "",
     host: options.host,
     time: now,
     writer,
@@ -256,32 +288,8 @@ function describe(options: BackupOptions, id: Buffer, facts: Facts): Snapshot {
     parent: parent?.id ?? null,
     tool: options.tool,
     flags: NO_FLAGS,
-    more: [],
+    section,
+    more,
     closed: [],
-    section: {
-      context: "",
-      paths: options.stream ? [Buffer.from(`/${options.stream.name}`)] : options.paths,
-      tags: options.tags ?? [],
-      rules: rulesOf(options),
-      units: [
-        {
-          id: "files",
-          class: "authoritative",
-          engine,
-          engineFormat: "",
-          schema: "",
-          consistency: ["live", "live"],
-          cut: [null, null, null, null],
-          root: unhex(root),
-          hints: unhex(hints),
-          entries,
-          files,
-          bytes,
-        },
-      ],
-      users,
-      groups,
-      troubles,
-    },
   };
 }

@@ -11,6 +11,7 @@ import { decodeConfig } from "../format/config.ts";
 import { TYPE_OFFSET, TYPES } from "../format/header.ts";
 import { bareName } from "../repo/layout.ts";
 import type { Repository } from "../repo/repository.ts";
+import { unitsOf } from "../repo/units.ts";
 import { type Index, native } from "../seam/native.ts";
 import type { Listed } from "../store/store.ts";
 
@@ -79,9 +80,7 @@ export async function check(
     problems.push({ object: name, message: "pack is missing or has another length" });
   const chosen = packs.filter(() => runtime.random(4).readUInt32LE(0) / 2 ** 32 < options.read);
   const broken = await scrub(repository, index, chosen, problems);
-  const roots = snapshots.flatMap((s) =>
-    [s.section, ...s.more].flatMap((part) => part.units.map((u) => u.root)),
-  );
+  const roots = snapshots.flatMap((s) => unitsOf(s).map((u) => u.root));
   const result = await repository.run<{ files: number; chunks: number }>(
     index,
     { verb: "check", roots, damaged: broken, workers: 1 },

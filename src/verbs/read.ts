@@ -1,9 +1,9 @@
 /** Looking into snapshots: `ls`, `find`, `diff`, `cat`, `dump`. None of them changes anything. */
 import { pathFields } from "../base/bytes.ts";
-import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
-import type { Snapshot, Unit } from "../format/snapshot.ts";
+import type { Snapshot } from "../format/snapshot.ts";
 import type { Repository } from "../repo/repository.ts";
+import { rootsOf, unitsOf } from "../repo/units.ts";
 import type { JobSpec } from "../seam/native.ts";
 
 const KINDS = ["file", "dir", "symlink", "char", "block", "fifo", "socket", "unknown"] as const;
@@ -65,12 +65,6 @@ function tell(batch: readonly Raw[], onRow: OnRow): void {
   }
 }
 
-function unitOf(snapshot: Snapshot): Unit {
-  const [unit] = snapshot.section.units;
-  if (unit === undefined) throw new Failure("damaged", "the snapshot has no manifest");
-  return unit;
-}
-
 /** One folder of a snapshot, or all below it, row by row; fails with `no_entry`. */
 export async function list(
   repository: Repository,
@@ -80,7 +74,7 @@ export async function list(
   onRow: OnRow,
 ): Promise<void> {
   const { index } = await repository.index();
-  const spec = { verb: "list", root: unitOf(snapshot).root, path, recurse, workers: 1 } as const;
+  const spec: JobSpec = { verb: "list", roots: rootsOf(snapshot), path, recurse, workers: 1 };
   await repository.run(index, spec, { rows: await rows(onRow) });
 }
 
@@ -92,12 +86,8 @@ export async function diff(
   onRow: OnRow,
 ): Promise<void> {
   const { index } = await repository.index();
-  const spec = {
-    verb: "diff",
-    root: unitOf(older).root,
-    other: unitOf(newer).root,
-    workers: 1,
-  } as const;
+  const [roots, others] = [rootsOf(older), rootsOf(newer)];
+  const spec: JobSpec = { verb: "diff", roots, others, workers: 1 };
   await repository.run(index, spec, { rows: await rows(onRow) });
 }
 
@@ -111,9 +101,16 @@ export async function diffFolder(
   onRow: OnRow,
 ): Promise<void> {
   const { index } = await repository.index();
-  const { root, hints } = unitOf(snapshot);
-  const parent = hints ? { parentRoot: root, parentHints: hints } : { parentRoot: root };
-  const spec: JobSpec = { verb: "compare", root, path, paths: [path], workers, ...parent };
+  const roots = rootsOf(snapshot);
+  // What the largest unit knows need not be read again.
+  const [{ root, hints } = { root: undefined, hints: null }] = unitsOf(snapshot).sort(
+    (a, b) => b.bytes - a.bytes,
+  );
+  const parent = {
+    ...(root === undefined ? {} : { parentRoot: root }),
+    ...(hints === null ? {} : { parentHints: hints }),
+  };
+  const spec: JobSpec = { verb: "compare", roots, path, paths: [path], workers, ...parent };
   await repository.run(index, spec, {
     rows: await rows(onRow),
     trouble: (p, message) => runtime.emit({ event: "trouble", ...pathFields(p), message }),
@@ -128,5 +125,5 @@ export async function output(
   path: Buffer,
 ): Promise<void> {
   const { index } = await repository.index();
-  await repository.run(index, { verb, root: unitOf(snapshot).root, path, workers: 1 });
+  await repository.run(index, { verb, roots: rootsOf(snapshot), path, workers: 1 });
 }

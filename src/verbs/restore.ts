@@ -4,10 +4,10 @@
  */
 import { mkdir } from "node:fs/promises";
 import { pathFields } from "../base/bytes.ts";
-import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
-import type { Snapshot } from "../format/snapshot.ts";
+import type { Section, Snapshot } from "../format/snapshot.ts";
 import type { Repository } from "../repo/repository.ts";
+import { rootsOf, sectionsOf, total } from "../repo/units.ts";
 
 const ROOT = Buffer.from("/");
 
@@ -32,10 +32,14 @@ export interface RestoreResult {
 }
 
 /** Saved paths of which the snapshot has everything: `/` has no entry to say that it lacks some. */
-function listedWhole({ section }: Snapshot): Buffer[] {
-  const lacking = section.rules.length + section.troubles.length > 0;
-  return lacking ? section.paths.filter((path) => !path.equals(ROOT)) : section.paths;
+function listedWhole(snapshot: Snapshot): Buffer[] {
+  const sections = sectionsOf(snapshot);
+  const lacking = snapshot.closed.length > 0 || sections.some(lacks);
+  const paths = sections.flatMap((section) => section.paths);
+  return lacking ? paths.filter((path) => !path.equals(ROOT)) : paths;
 }
+
+const lacks = ({ rules, troubles }: Section) => rules.length + troubles.length > 0;
 
 /**
  * Restores `path` of a snapshot into a folder: the contents of a folder, or one entry by its name.
@@ -50,17 +54,17 @@ export async function restore(
   snapshot: Snapshot,
   options: RestoreOptions,
 ): Promise<RestoreResult> {
-  const [unit] = snapshot.section.units;
-  if (unit === undefined) throw new Failure("damaged", "the snapshot has no manifest");
+  const roots = rootsOf(snapshot);
   const { index } = await repository.index();
   if (!options.dryRun) await mkdir(options.target, { recursive: true });
   let counters: number[] = [];
   let troubles = 0;
+  const most = (of: "entries" | "bytes") => total(snapshot, of);
   await repository.run(
     index,
     {
       verb: "restore",
-      root: unit.root,
+      roots,
       path: options.path,
       paths: listedWhole(snapshot),
       target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
@@ -77,7 +81,7 @@ export async function restore(
         counters = now;
         const [entries = 0, bytes = 0, written = 0] = now;
         const whole = options.path.equals(ROOT);
-        const totals = whole ? { totalEntries: unit.entries, totalBytes: unit.bytes } : {};
+        const totals = whole ? { totalEntries: most("entries"), totalBytes: most("bytes") } : {};
         runtime.emit({ event: "restoring", entries, bytes, written, ...totals });
       },
     },

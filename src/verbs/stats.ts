@@ -1,6 +1,7 @@
 /** How much a repository holds, and in what. Changes nothing. */
 import type { HoldallEvent } from "../base/event.ts";
 import type { Repository } from "../repo/repository.ts";
+import { total } from "../repo/units.ts";
 
 /** What the event of a `stats` tells. */
 export type Stats = Omit<Extract<HoldallEvent, { event: "stats" }>, "event">;
@@ -17,9 +18,6 @@ export async function stats(repository: Repository): Promise<Stats> {
     indexRuns: runs.length,
     indexBytes: sum(runs),
     chunks: index.chunks,
-    logicalBytes: snapshots.reduce(
-      (n, s) => n + s.section.units.reduce((m, u) => m + u.bytes, 0),
-      0,
-    ),
+    logicalBytes: snapshots.reduce((n, s) => n + total(s, "bytes"), 0),
   };
 }

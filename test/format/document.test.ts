@@ -2,9 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ACROSS, CLASSES, INSIDE } from "../../src/base/state.ts";
 import { TYPES as SHARED, TYPE_OFFSET } from "../../src/format/header.ts";
 import { RETIRED } from "../../src/format/retired.ts";
-import { CLASSES, CONSISTENCY, RULES } from "../../src/format/section.ts";
+import { RULES } from "../../src/format/section.ts";
 import { FOLDERS } from "../../src/repo/layout.ts";
 import { native } from "../../src/seam/native.ts";
 import { Layout, LIMITS, TEXT, TYPES, table } from "../oracle/document.ts";
@@ -99,9 +100,10 @@ describe("FORMAT.md's words", () => {
     const column = (at: number) =>
       table("number", "slot kind").rows.map((row) => (row[at] ?? "").split(/[:,]/)[0]);
     expect(column(3).slice(1)).toEqual([...CLASSES]);
-    expect(column(4).slice(0, 3)).toEqual([...CONSISTENCY]);
+    expect(column(4).slice(0, 5)).toEqual([...INSIDE]);
+    expect(column(5).slice(0, 3)).toEqual([...ACROSS]);
     expect(column(2).filter((r) => r !== "")).toHaveLength(Object.keys(RULES).length);
-    expect(Object.values(RULES)).toEqual([1, 2, 3, 4]);
+    expect(Object.values(RULES)).toEqual([1, 2, 3, 4, 5]);
   });
 
   it("names every derivation that the code uses, and no other", () => {

@@ -106,18 +106,14 @@ export function oracleDifferences(
   target: string,
 ): string[] {
   const found = oracle.snapshots.find((s) => s.id === snapshotId);
-  const root = found?.sections[0]?.units[0]?.root;
-  if (root === undefined) return [`no snapshot ${snapshotId}: ${oracle.problems}`];
+  const roots = found?.sections.flatMap(({ units }) => units.map(({ root }) => root)) ?? [];
+  if (roots.length === 0) return [`no snapshot ${snapshotId}: ${oracle.problems}`];
   const names = splitPath(path);
-  const top = oracle.find(root, names);
-  if (names.length > 0 && top === null) return [`${path} is not in the snapshot`];
-  const inside = top === null ? root : top.content.kind === "folder" ? top.content.page : null;
-  const rows =
-    inside === null && top !== null
-      ? [{ path: [top.name], entry: top }]
-      : oracle.walk(inside ?? root);
+  const parts = roots.map((root) => ({ root, top: oracle.find(root, names) }));
+  const having = parts.filter(({ top }) => names.length === 0 || top !== null);
+  if (having.length === 0) return [`${path} is not in the snapshot`];
   const lines: string[] = [];
-  for (const { path: at, entry } of rows) {
+  for (const { path: at, entry } of having.flatMap((part) => [...below(oracle, part)])) {
     const link = entry.link === null ? null : `${entry.link}`;
     lines.push(JSON.stringify([at.map((n) => n.toString("hex")), facts(oracle, entry), link]));
   }
@@ -127,6 +123,13 @@ export function oracleDifferences(
     maxBuffer: 1 << 28,
   });
   return JSON.parse(said) as string[];
+}
+
+/** What one unit has below, or is, the entry that was asked for. */
+function below(oracle: Oracle, { root, top }: { root: Buffer; top: Entry | null }) {
+  if (top === null) return oracle.walk(root);
+  if (top.content.kind === "folder") return oracle.walk(top.content.page);
+  return [{ path: [top.name], entry: top }];
 }
 
 function splitPath(path: Buffer): Buffer[] {

@@ -75,7 +75,7 @@ function unit(value: Value): Unit {
   if (kind < 1 || kind > 6) throw new Error("unknown class");
   for (let i = 0; i < 3; i++) f.text();
   const levels = new Row(f.value(), 2);
-  levels.number(2);
+  levels.number(4);
   levels.number(2);
   const cut = new Row(f.value(), 4);
   for (let i = 0; i < 4; i++) cut.maybe(() => cut.integer());

@@ -18,6 +18,7 @@ import {
   type Snapshot,
   type Store,
   systemRuntime,
+  unitsOf,
 } from "../../src/index.ts";
 import { oracleDifferences } from "../oracle/compare.ts";
 import { Oracle } from "../oracle/reader.ts";
@@ -25,7 +26,7 @@ import { Oracle } from "../oracle/reader.ts";
 /** Bytes that the oracle hashes again in one opening: pure JavaScript does about 10 MB a second. */
 const ORACLE_BUDGET = 1 << 20;
 
-/** The oracle finds the snapshot, its unit's counts and every page of it, and its claim ended. */
+/** The oracle finds the snapshot, its units' counts and every page, and its claim ended. */
 function witness(
   folder: string,
   secret: ConstructorParameters<typeof Oracle>[1],
@@ -33,15 +34,13 @@ function witness(
 ): void {
   const oracle = new Oracle(folder, secret, ORACLE_BUDGET);
   const found = oracle.snapshots.find((s) => s.id === hex(made.id));
-  const [unit] = found?.sections[0]?.units ?? [];
-  let [entries, files] = [0, 0];
-  if (unit)
-    for (const { entry } of oracle.walk(unit.root)) {
-      entries++;
-      files += entry.kind === 0 ? 1 : 0;
-    }
-  const [own] = made.section.units;
-  expect({ entries, files }).toEqual({ entries: own?.entries, files: own?.files });
+  const walked = found?.sections.flatMap((section) =>
+    section.units.map(({ root }) => {
+      const rows = [...oracle.walk(root)];
+      return { entries: rows.length, files: rows.filter(({ entry }) => entry.kind === 0).length };
+    }),
+  );
+  expect(walked).toEqual(unitsOf(made).map(({ entries, files }) => ({ entries, files })));
   expect(oracle.claims.get(hex(made.claim))).toBe(true);
 }
 

@@ -12,10 +12,10 @@ use holdall_core::ingest::{self, Job as Ingest, Outcome};
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::list::{self, Rows};
 use holdall_core::object::hex;
-use holdall_core::page::{Content, Entry, DIR};
 use holdall_core::reader::Reader;
 use holdall_core::restore::{self, What};
 use holdall_core::sink::Sink;
+use holdall_core::union::{self, Joined};
 use holdall_core::writing::Writing;
 use holdall_core::{output, stream, verify};
 use napi::bindgen_prelude::*;
@@ -183,6 +183,8 @@ impl Run {
             ignore_file: spec.ignore_file.clone(),
             exclude_caches: spec.flags[0],
             one_file_system: spec.flags[1],
+            no_sockets: spec.no_sockets,
+            views: spec.views.clone(),
             parent: spec.parent,
             level: spec.level,
             workers: spec.workers,
@@ -230,12 +232,13 @@ impl Run {
         let old = self.reader()?;
         let mut new = self.reader()?;
         new.overlay = outcome.pages;
-        let page = |reader: &Reader, root: [u8; 32]| match self.spec.path.is_empty() {
-            true => Ok(Some(root)),
-            false => Ok(reader.find(&root, &self.spec.path)?.and_then(|e| dir_page(&e))),
+        let below = |reader: &Reader, roots: &[[u8; 32]]| match self.spec.path.is_empty() {
+            true => Ok(roots.to_vec()),
+            false => union::find(reader, roots, &self.spec.path)
+                .map(|found| found.map_or(vec![], |j| j.below)),
         };
-        let a = self.spec.root.map_or(Ok(None), |r| page(&old, r))?;
-        let b = page(&new, outcome.roots.page)?;
+        let a = below(&old, &self.spec.roots)?;
+        let b = below(&new, &[outcome.roots.page])?;
         let mut emit = |rows: Vec<u8>| {
             self.bridge.send(JobEvent::Rows { bytes: rows.into() });
             Ok(())
@@ -244,35 +247,36 @@ impl Run {
         Ok("{}".into())
     }
 
-    fn selected(&self, reader: &Reader) -> CoreResult<(Option<[u8; 32]>, Option<Entry>)> {
-        let root = self.spec.root.ok_or_else(|| CoreError::Invalid("no snapshot given".into()))?;
-        if self.spec.path.is_empty() {
-            return Ok((Some(root), None));
+    /// The entry that the path leads to, and the pages below it; no entry is the root.
+    fn selected(&self, reader: &Reader) -> CoreResult<(Vec<[u8; 32]>, Option<Joined>)> {
+        let roots = &self.spec.roots;
+        if roots.is_empty() {
+            return Err(CoreError::Invalid("no snapshot given".into()));
         }
-        let found = reader.find(&root, &self.spec.path)?;
+        if self.spec.path.is_empty() {
+            return Ok((roots.clone(), None));
+        }
+        let found = union::find(reader, roots, &self.spec.path)?;
         let shown = String::from_utf8_lossy(&self.spec.path.join(&b'/')).into_owned();
-        let entry =
+        let joined =
             found.ok_or_else(|| CoreError::Absent(format!("/{shown} is not in this snapshot")))?;
-        Ok((dir_page(&entry), Some(entry)))
+        Ok((joined.below.clone(), Some(joined)))
     }
 
     fn restore(&self) -> CoreResult<String> {
         let reader = self.reader()?;
-        let (page, entry) = self.selected(&reader)?;
+        let (pages, joined) = self.selected(&reader)?;
         let plan = restore::Spec {
             target: self.spec.target.clone(),
             delete: self.spec.flags[4],
             dry: self.spec.flags[2],
             workers: self.spec.workers,
         };
-        let what = match (page, entry) {
-            (Some(page), Some(entry)) => What::Folder { page, keeps: entry.keeps() },
+        let what = match joined {
+            Some(joined) if pages.is_empty() => What::Entry(joined),
+            Some(joined) => What::Folder { pages, keeps: joined.entry.keeps() },
             // The root lists only the beginnings of the saved paths, unless `/` itself was saved.
-            (Some(page), None) => {
-                What::Folder { page, keeps: !self.spec.paths.iter().any(Vec::is_empty) }
-            }
-            (None, Some(entry)) => What::Entry(entry),
-            (None, None) => return Ok("{}".into()),
+            None => What::Folder { pages, keeps: !self.spec.paths.iter().any(Vec::is_empty) },
         };
         let writing = Writing::new(reader, self.counts.clone(), plan.dry);
         let done = restore::run(&writing, &plan, what);
@@ -284,33 +288,33 @@ impl Run {
 
     fn read(&self) -> CoreResult<String> {
         let reader = self.reader()?;
-        let (page, entry) = self.selected(&reader)?;
+        let (pages, joined) = self.selected(&reader)?;
         let base = prefix(&self.spec.path);
         let mut emit = |rows: Vec<u8>| {
             self.bridge.send(JobEvent::Rows { bytes: rows.into() });
             Ok(())
         };
-        match (self.spec.verb.as_str(), page, &entry) {
-            ("cat", None, Some(entry)) => output::cat(&reader, entry, 1)?,
-            ("dump", Some(page), _) => output::dump(&reader, &page, 1)?,
-            ("list", Some(page), _) => {
-                list::tree(&reader, &page, &base, self.spec.flags[3], &mut Rows::new(&mut emit))?
+        match (self.spec.verb.as_str(), pages.is_empty(), &joined) {
+            ("cat", true, Some(joined)) => output::cat(&reader, &joined.entry, 1)?,
+            ("dump", false, _) => output::dump(&reader, &pages, 1)?,
+            ("list", false, _) => {
+                list::tree(&reader, &pages, &base, self.spec.flags[3], &mut Rows::new(&mut emit))?
             }
-            ("list", None, Some(entry)) => {
+            ("list", true, Some(joined)) => {
                 let mut rows = Rows::new(&mut emit);
-                rows.push(&base, entry, "")?;
+                rows.push(&base, &joined.entry, "")?;
                 rows.flush()?;
             }
             ("diff", _, _) => list::diff(
                 &reader,
-                self.spec.root,
+                self.spec.roots.clone(),
                 &reader,
-                self.spec.other,
+                self.spec.others.clone(),
                 b"",
                 &mut Rows::new(&mut emit),
             )?,
-            (verb, page, _) => {
-                let what = if page.is_some() { "a folder" } else { "no folder" };
+            (verb, file, _) => {
+                let what = if file { "no folder" } else { "a folder" };
                 return Err(CoreError::Invalid(format!(
                     "{verb}: /{} is {what}",
                     String::from_utf8_lossy(&self.spec.path.join(&b'/'))
@@ -338,13 +342,6 @@ impl Run {
             chunks += c;
         }
         Ok(format!("{{\"files\":{files},\"chunks\":{chunks}}}"))
-    }
-}
-
-fn dir_page(entry: &Entry) -> Option<[u8; 32]> {
-    match entry.content {
-        Content::Dir(id, _) if entry.kind == DIR => Some(id),
-        _ => None,
     }
 }
 

@@ -17,6 +17,8 @@ pub struct JobSpec {
     pub ignore_file: Option<Buffer>,
     pub exclude_caches: Option<bool>,
     pub one_file_system: Option<bool>,
+    pub no_sockets: Option<bool>,
+    pub views: Option<Vec<ViewSpec>>,
     pub parent_root: Option<Buffer>,
     pub parent_hints: Option<Buffer>,
     pub level: Option<i32>,
@@ -26,8 +28,6 @@ pub struct JobSpec {
     pub name: Option<Buffer>,
     pub command: Option<Vec<String>>,
     pub seconds: Option<i64>,
-    pub root: Option<Buffer>,
-    pub other: Option<Buffer>,
     pub path: Option<Buffer>,
     pub recurse: Option<bool>,
     pub target: Option<Buffer>,
@@ -35,8 +35,16 @@ pub struct JobSpec {
     pub pack: Option<String>,
     pub bytes: Option<Buffer>,
     pub roots: Option<Vec<Buffer>>,
+    pub others: Option<Vec<Buffer>>,
     pub hints: Option<Vec<Buffer>>,
     pub damaged: Option<Vec<String>>,
+}
+
+/// A folder that is read elsewhere: its absolute path, and where what it was stands still.
+#[napi(object)]
+pub struct ViewSpec {
+    pub path: Buffer,
+    pub view: Buffer,
 }
 
 /// The spec with every buffer copied, so that no thread touches JavaScript's memory.
@@ -48,6 +56,8 @@ pub struct Own {
     pub exclude: Vec<String>,
     pub ignore_file: Option<Vec<u8>>,
     pub flags: [bool; 5],
+    pub no_sockets: bool,
+    pub views: Vec<(Vec<Vec<u8>>, Vec<u8>)>,
     pub parent: Option<([u8; 32], Option<[u8; 32]>)>,
     pub level: i32,
     pub slots: usize,
@@ -55,13 +65,12 @@ pub struct Own {
     pub name: Vec<u8>,
     pub command: Vec<String>,
     pub seconds: i64,
-    pub root: Option<[u8; 32]>,
-    pub other: Option<[u8; 32]>,
     pub path: Vec<Vec<u8>>,
     pub target: Vec<u8>,
     pub pack: String,
     pub bytes: Vec<u8>,
     pub roots: Vec<[u8; 32]>,
+    pub others: Vec<[u8; 32]>,
     pub hints: Vec<[u8; 32]>,
     pub damaged: Vec<String>,
 }
@@ -87,6 +96,10 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         ignore_file: bytes(spec.ignore_file),
         flags: [spec.exclude_caches, spec.one_file_system, spec.dry, spec.recurse, spec.delete]
             .map(|f| f == Some(true)),
+        no_sockets: spec.no_sockets == Some(true),
+        views: (spec.views.unwrap_or_default().iter())
+            .map(|v| (names(&v.path), v.view.to_vec()))
+            .collect(),
         parent: parent.map(|p| (p, parent_hints)),
         level: spec.level.unwrap_or(3),
         slots: spec.slots.unwrap_or(4) as usize,
@@ -94,13 +107,12 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         name: bytes(spec.name).unwrap_or_default(),
         command: spec.command.unwrap_or_default(),
         seconds: spec.seconds.unwrap_or(0),
-        root: id(spec.root)?,
-        other: id(spec.other)?,
         path: names(&spec.path.map(|p| p.to_vec()).unwrap_or_default()),
         target: bytes(spec.target).unwrap_or_default(),
         pack: spec.pack.unwrap_or_default(),
         bytes: bytes(spec.bytes).unwrap_or_default(),
         roots: ids(spec.roots)?,
+        others: ids(spec.others)?,
         hints: ids(spec.hints)?,
         damaged: spec.damaged.unwrap_or_default(),
     })

@@ -78,6 +78,12 @@ impl Dir {
         Ok(Arc::new(open_beneath(base.as_raw_fd(), &names)?))
     }
 
+    /// What lies below is reached through this handle, wherever it leads.
+    pub fn pin(&self, handle: Arc<OwnedFd>) {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        *self.handle.lock().expect("no panic") = Some(handle);
+    }
+
     /// Keeps the handle for what lies below, if there is room.
     pub fn keep(&self, handle: &Arc<OwnedFd>) {
         let mut own = self.handle.lock().expect("no panic");

@@ -10,12 +10,13 @@ use crate::index::Table;
 use crate::pack::Id;
 use crate::page::Entry;
 use crate::pages::Roots;
-use crate::posix::Stat;
+use crate::posix::{self, Stat};
 use crate::reader::Reader;
 use crate::rules::Rules;
 use crate::sink::Sink;
 use crate::worker::{Chunks, Worker};
 use std::collections::{BTreeSet, HashMap};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -26,6 +27,10 @@ pub struct Spec {
     pub ignore_file: Option<Vec<u8>>,
     pub exclude_caches: bool,
     pub one_file_system: bool,
+    /// Sockets are left out, whatever their names are.
+    pub no_sockets: bool,
+    /// Folders that are read elsewhere: an absolute path, and where what it was stands still.
+    pub views: Vec<(Vec<Vec<u8>>, Vec<u8>)>,
     /// Roots of the parent snapshot's pages and hints.
     pub parent: Option<(Id, Option<Id>)>,
     pub level: i32,
@@ -75,6 +80,8 @@ pub struct Job {
     /// The owner seen last: most entries need not ask for the lock.
     owner: AtomicU64,
     excludes: Option<Arc<Rules>>,
+    /// Full path and handle of each folder that is read elsewhere; a root's path is empty.
+    views: HashMap<Vec<u8>, Arc<OwnedFd>>,
     tasks: Mutex<Vec<Task>>,
     wake: Condvar,
     idle: AtomicUsize,
@@ -90,6 +97,12 @@ impl Job {
             true => None,
             false => Some(Arc::new(Rules::new(b"/", &spec.exclude.join("\n"), None)?)),
         };
+        let views = spec.views.iter().map(|(path, view)| {
+            let handle = posix::open_at(libc::AT_FDCWD, &posix::name(view)?, posix::DIR_FLAGS, 0)?;
+            let full = path.iter().flat_map(|n| [b"/", &n[..]].concat()).collect();
+            Ok((full, Arc::new(handle)))
+        });
+        let views = views.collect::<Result<_>>()?;
         Ok(Job {
             spec,
             chunks,
@@ -101,6 +114,7 @@ impl Job {
             owners: Mutex::default(),
             owner: AtomicU64::new(u64::MAX),
             excludes,
+            views,
             tasks: Mutex::default(),
             wake: Condvar::new(),
             idle: AtomicUsize::new(0),
@@ -114,7 +128,10 @@ impl Job {
     pub fn run(&self) -> Result<Outcome> {
         let mut choice = Choice::default();
         self.spec.paths.iter().for_each(|p| choice.add(p));
-        let handle = crate::posix::open_at(libc::AT_FDCWD, c"/", crate::posix::DIR_FLAGS, 0)?;
+        let handle = match self.views.get(&b""[..]) {
+            Some(view) => view.try_clone().map_err(|_| Error::source("open", b"/"))?,
+            None => posix::open_at(libc::AT_FDCWD, c"/", posix::DIR_FLAGS, 0)?,
+        };
         let dir = Dir::root(Vec::new(), handle);
         let mut root = Folder::new(dir, None, self.spec.parent);
         root.choice = (!choice.all).then_some(choice);
@@ -173,6 +190,14 @@ impl Job {
             }
         }
         worker.finish()
+    }
+
+    /// The folder that is read in place of this one.
+    pub fn view(&self, dir: &Dir, name: &[u8]) -> Option<Arc<OwnedFd>> {
+        if self.views.is_empty() {
+            return None;
+        }
+        self.views.get(&dir.path(name)).cloned()
     }
 
     pub fn push(&self, task: Task) {

@@ -44,6 +44,7 @@ pub mod slot;
 pub mod stream;
 pub mod tar;
 pub mod target;
+pub mod union;
 pub mod usage;
 pub mod verify;
 pub mod worker;

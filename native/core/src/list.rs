@@ -6,6 +6,7 @@ use crate::msgpack::Writer;
 use crate::pack::Id;
 use crate::page::{Content, Entry, DIR, FILE};
 use crate::reader::Reader;
+use crate::union::{Joined, Union};
 use std::cmp::Ordering;
 
 /// Rows handed over at once.
@@ -62,18 +63,24 @@ fn join(base: &[u8], name: &[u8]) -> Vec<u8> {
     [base, b"/", name].concat()
 }
 
-/// Every entry below a page, in order of paths.
-pub fn tree(reader: &Reader, page: &Id, base: &[u8], recurse: bool, rows: &mut Rows) -> Result<()> {
-    let mut stack = vec![(base.to_vec(), reader.entries(page)?.into_iter())];
+/// Every entry below a folder, in order of paths.
+pub fn tree(
+    reader: &Reader,
+    pages: &[Id],
+    base: &[u8],
+    recurse: bool,
+    rows: &mut Rows,
+) -> Result<()> {
+    let mut stack = vec![(base.to_vec(), Union::new(pages).all(reader)?.into_iter())];
     while let Some((path, entries)) = stack.last_mut() {
-        let Some(entry) = entries.next() else {
+        let Some(Joined { entry, below }) = entries.next() else {
             stack.pop();
             continue;
         };
         let full = join(path, &entry.name);
         rows.push(&full, &entry, "")?;
-        if let (true, Content::Dir(id, _)) = (recurse, &entry.content) {
-            stack.push((full, reader.entries(id)?.into_iter()));
+        if recurse && !below.is_empty() {
+            stack.push((full, Union::new(&below).all(reader)?.into_iter()));
         }
     }
     rows.flush()
@@ -82,9 +89,9 @@ pub fn tree(reader: &Reader, page: &Id, base: &[u8], recurse: bool, rows: &mut R
 /// What changed from one folder to another; equal pages are never opened.
 pub fn diff(
     old: &Reader,
-    a: Option<Id>,
+    a: Vec<Id>,
     new: &Reader,
-    b: Option<Id>,
+    b: Vec<Id>,
     base: &[u8],
     rows: &mut Rows,
 ) -> Result<()> {
@@ -93,8 +100,7 @@ pub fn diff(
         if a == b {
             continue;
         }
-        let left = a.map_or(Ok(vec![]), |id| old.entries(&id))?;
-        let right = b.map_or(Ok(vec![]), |id| new.entries(&id))?;
+        let (left, right) = (Union::new(&a).all(old)?, Union::new(&b).all(new)?);
         let (mut l, mut r) = (left.into_iter().peekable(), right.into_iter().peekable());
         let mut below = Vec::new();
         loop {
@@ -102,28 +108,26 @@ pub fn diff(
                 (None, None) => break,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some(x), Some(y)) => x.name.cmp(&y.name),
+                (Some(x), Some(y)) => x.entry.name.cmp(&y.entry.name),
             };
             let x = if order.is_le() { l.next() } else { None };
             let y = if order.is_ge() { r.next() } else { None };
-            let name = x.as_ref().or(y.as_ref()).map(|e| e.name.clone()).unwrap_or_default();
+            let some = x.as_ref().or(y.as_ref());
+            let name = some.map(|j| j.entry.name.clone()).unwrap_or_default();
             let full = join(&path, &name);
             match (&x, &y) {
-                (Some(x), None) => rows.push(&full, x, "-")?,
-                (None, Some(y)) => rows.push(&full, y, "+")?,
+                (Some(x), None) => rows.push(&full, &x.entry, "-")?,
+                (None, Some(y)) => rows.push(&full, &y.entry, "+")?,
                 (Some(x), Some(y)) => {
-                    if let Some(mark) = mark(x, y) {
-                        rows.push(&full, y, mark)?;
+                    if let Some(mark) = mark(&x.entry, &y.entry) {
+                        rows.push(&full, &y.entry, mark)?;
                     }
                 }
                 (None, None) => {}
             }
-            let page = |e: &Option<Entry>| match e.as_ref().map(|e| &e.content) {
-                Some(Content::Dir(id, _)) => Some(*id),
-                _ => None,
-            };
-            if page(&x) != page(&y) {
-                below.push((full, page(&x), page(&y)));
+            let (x, y) = (x.map_or(vec![], |j| j.below), y.map_or(vec![], |j| j.below));
+            if x != y {
+                below.push((full, x, y));
             }
         }
         stack.extend(below.into_iter().rev());
@@ -160,7 +164,7 @@ pub fn check(
             files += below;
             continue;
         }
-        let entries = match reader.entries(&page) {
+        let entries = match Union::new(&[page]).all(reader) {
             Ok(entries) => entries,
             Err(e) => {
                 broken(
@@ -170,7 +174,7 @@ pub fn check(
                 continue;
             }
         };
-        for entry in entries {
+        for Joined { entry, .. } in entries {
             let full = join(&path, &entry.name);
             files += u64::from(entry.kind == FILE);
             if let Content::Dir(id, summary) = entry.content {

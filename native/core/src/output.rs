@@ -7,6 +7,7 @@ use crate::posix;
 use crate::reader::{Reader, DATA};
 use crate::restore::extents;
 use crate::tar::Member;
+use crate::union::{Joined, Union};
 use std::os::fd::RawFd;
 
 /// Writes all of it; a reader that went away is an ordinary end.
@@ -111,11 +112,11 @@ fn zeros(fd: RawFd, mut n: u64) -> Result<()> {
 }
 
 /// Writes a folder and all below it as a tar stream whose names begin at `base`.
-pub fn dump(reader: &Reader, page: &Id, fd: RawFd) -> Result<()> {
+pub fn dump(reader: &Reader, pages: &[Id], fd: RawFd) -> Result<()> {
     let mut links = std::collections::HashMap::new();
-    let mut stack = vec![(Vec::new(), reader.entries(page)?.into_iter())];
+    let mut stack = vec![(Vec::new(), Union::new(pages).all(reader)?.into_iter())];
     while let Some((path, entries)) = stack.last_mut() {
-        let Some(entry) = entries.next() else {
+        let Some(Joined { entry, below }) = entries.next() else {
             stack.pop();
             continue;
         };
@@ -129,8 +130,8 @@ pub fn dump(reader: &Reader, page: &Id, fd: RawFd) -> Result<()> {
             links.insert(group, full.clone());
         }
         member(reader, &full, &entry, first, fd)?;
-        if let Content::Dir(id, _) = &entry.content {
-            stack.push((full, reader.entries(id)?.into_iter()));
+        if !below.is_empty() {
+            stack.push((full, Union::new(&below).all(reader)?.into_iter()));
         }
     }
     zeros(fd, 1024)

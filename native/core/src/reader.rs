@@ -6,10 +6,9 @@ use crate::expand::Expander;
 use crate::fetch::Fetch;
 use crate::index::{Place, Table};
 use crate::keyring::{Domain, Keyring};
-use crate::leaves::Leaves;
 use crate::object::{hex, Header};
 use crate::pack::{Id, PackKey, HEADER_TYPE};
-use crate::page::{Content, Entry, Page};
+use crate::page::{Content, Page};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -140,37 +139,5 @@ impl Reader {
             }
             _ => Ok(vec![]),
         }
-    }
-
-    /// All entries of a folder.
-    pub fn entries(&self, page: &Id) -> Result<Vec<Entry>> {
-        let (mut leaves, mut out) = (Leaves::new(*page), Vec::new());
-        while let Some(leaf) = leaves.next(self) {
-            out.extend(leaf?);
-        }
-        Ok(out)
-    }
-
-    /// The entry that a sequence of names leads to.
-    pub fn find(&self, root: &Id, path: &[Vec<u8>]) -> Result<Option<Entry>> {
-        let mut page = *root;
-        for (i, name) in path.iter().enumerate() {
-            let mut leaves = Leaves::new(page);
-            let found = loop {
-                match leaves.next(self).transpose()? {
-                    None => break None,
-                    Some(leaf) => match leaf.into_iter().find(|e| &e.name == name) {
-                        None => {}
-                        found => break found,
-                    },
-                }
-            };
-            match found {
-                Some(entry) if i + 1 == path.len() => return Ok(Some(entry)),
-                Some(Entry { content: Content::Dir(id, _), .. }) => page = id,
-                _ => return Ok(None),
-            }
-        }
-        Ok(None)
     }
 }

@@ -7,13 +7,13 @@
 use crate::branch::Branch;
 use crate::dir::Dir;
 use crate::error::{Error, Result};
-use crate::leaves::Leaves;
 use crate::names::Names;
 use crate::pack::Id;
 use crate::page::{self, Content, Entry, EXT_EXTENTS, EXT_PARTIAL};
 use crate::posix;
 use crate::remove;
 use crate::target::{self, Target};
+use crate::union::{Joined, Union};
 use crate::writing::{Piece, Writing, BATCH, BATCH_PIECES};
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -42,16 +42,16 @@ pub struct Counts {
 pub enum What {
     /// `keeps`: the folder may hold more than the snapshot lists, and loses nothing.
     Folder {
-        page: Id,
+        pages: Vec<Id>,
         keeps: bool,
     },
-    Entry(Entry),
+    Entry(Joined),
 }
 
 /// A folder whose leaves are still to be visited.
 struct Frame {
     branch: Arc<Branch>,
-    leaves: Leaves,
+    leaves: Union,
     /// Names that stand there and may have to go, and how many of them were looked at.
     there: Option<(Names, usize)>,
 }
@@ -103,7 +103,7 @@ impl Plan<'_> {
     fn all(&mut self, root: Arc<Branch>, what: What) -> Result<()> {
         let mut stack = Vec::new();
         match what {
-            What::Folder { page, keeps } => stack.push(self.frame(root, page, keeps)),
+            What::Folder { pages, keeps } => stack.push(self.frame(root, &pages, keeps)),
             What::Entry(entry) => {
                 let handle = root.dir.open().ok();
                 self.entry(&root, handle.as_ref(), entry, &mut stack)?;
@@ -131,19 +131,19 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn frame(&self, branch: Arc<Branch>, page: Id, keeps: bool) -> Frame {
+    fn frame(&self, branch: Arc<Branch>, pages: &[Id], keeps: bool) -> Frame {
         let list = || {
             let handle = branch.dir.open().ok()?;
             let names = Names::read(handle.as_raw_fd(), &mut Vec::new()).ok()?;
             Some((names, 0))
         };
         let there = if self.spec.delete && !keeps { list() } else { None };
-        Frame { there, leaves: Leaves::new(page), branch }
+        Frame { there, leaves: Union::new(pages), branch }
     }
 
-    fn leaf(&mut self, entries: Vec<Entry>, stack: &mut Vec<Frame>) -> Result<()> {
+    fn leaf(&mut self, entries: Vec<Joined>, stack: &mut Vec<Frame>) -> Result<()> {
         let frame = stack.last_mut().expect("the leaf is of its folder");
-        for entry in &entries {
+        for Joined { entry, .. } in &entries {
             self.delete_before(frame, Some(&entry.name));
         }
         let branch = frame.branch.clone();
@@ -157,9 +157,9 @@ impl Plan<'_> {
         };
         handle.iter().for_each(|h| branch.dir.keep(h));
         let mut below = Vec::new();
-        for entry in entries {
-            let name = entry.name.clone();
-            match self.entry(&branch, handle.as_ref(), entry, &mut below) {
+        for joined in entries {
+            let name = joined.entry.name.clone();
+            match self.entry(&branch, handle.as_ref(), joined, &mut below) {
                 Err(e @ (Error::Cancelled | Error::Invalid(_))) => return Err(e),
                 Err(e) => self.writing.trouble(&branch.dir, &name, &e),
                 Ok(()) => {}
@@ -193,9 +193,10 @@ impl Plan<'_> {
         &mut self,
         branch: &Arc<Branch>,
         handle: Option<&Arc<OwnedFd>>,
-        entry: Entry,
+        joined: Joined,
         below: &mut Vec<Frame>,
     ) -> Result<()> {
+        let Joined { entry, below: pages } = joined;
         let counts = &self.writing.counts;
         counts.entries.fetch_add(1, Ordering::Relaxed);
         if entry.kind == page::FILE {
@@ -204,7 +205,7 @@ impl Plan<'_> {
         if let Content::Refused(why) = entry.content {
             return Err(Error::Newer(why));
         }
-        if let Content::Dir(page, inside) = entry.content {
+        if let Content::Dir(_, inside) = entry.content {
             let partial = entry.ext(EXT_PARTIAL).is_some();
             let made = match handle.filter(|_| !self.spec.dry) {
                 Some(fd) => target::make_folder(fd.as_raw_fd(), &entry)?,
@@ -215,7 +216,7 @@ impl Plan<'_> {
             let child = branch.below(name, (made || !partial).then_some(entry));
             // A folder that was empty and has something mounted on it now is that mount's place.
             let keeps = keeps || self.spec.delete && inside.entries == 0 && is_mount(&child.dir);
-            below.push(self.frame(child, page, keeps));
+            below.push(self.frame(child, &pages, keeps));
             return Ok(());
         }
         let first = entry.link.is_some_and(|group| !self.links.contains_key(&group));

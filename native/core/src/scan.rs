@@ -94,6 +94,8 @@ struct Seen {
     cname: CString,
     stat: Stat,
     known: Option<Known>,
+    /// Where the folder is read instead.
+    view: Option<Arc<OwnedFd>>,
 }
 
 /// Looks at every name of a segment, in the order of inodes; reads what must be read.
@@ -113,7 +115,12 @@ pub fn segment(job: &Job, worker: &mut Worker, task: Task) -> Result<()> {
     let (mut folders, mut files) = (Vec::new(), Vec::new());
     for (index, ((name, _), known)) in rows {
         let cname = posix::name(&name)?;
-        let stat = match posix::stat(scan.handle.as_raw_fd(), &cname) {
+        let view = job.view(&folder.dir, &name);
+        let seen = match &view {
+            Some(view) => posix::stat(view.as_raw_fd(), c""),
+            None => posix::stat(scan.handle.as_raw_fd(), &cname),
+        };
+        let stat = match seen {
             Ok(stat) => stat,
             Err(e) => {
                 job.trouble(folder.dir.path(&name), format!("not saved: {}", reason(&e)));
@@ -122,11 +129,13 @@ pub fn segment(job: &Job, worker: &mut Worker, task: Task) -> Result<()> {
             }
         };
         let is_dir = stat.format() == libc::S_IFDIR;
-        if rules.as_ref().is_some_and(|r| r.ignores(&folder.dir.path(&name), is_dir)) {
+        let socket = stat.format() == libc::S_IFSOCK && job.spec.no_sockets;
+        let ignored = |r: &Arc<Rules>| r.ignores(&folder.dir.path(&name), is_dir);
+        if socket || rules.as_ref().is_some_and(ignored) {
             folder.leave_out();
             continue;
         }
-        let seen = Seen { index, name, cname, stat, known };
+        let seen = Seen { index, name, cname, stat, known, view };
         if is_dir {
             folders.push(seen);
         } else {
@@ -151,7 +160,7 @@ struct Scan<'a> {
 impl Scan<'_> {
     /// Puts a folder's own entry and makes what is below it a task.
     fn folder(&self, seen: Seen, rules: &Option<Arc<Rules>>) {
-        let Seen { index, name, cname, stat, known } = seen;
+        let Seen { index, name, cname, stat, known, view } = seen;
         let (job, folder) = (self.job, &self.task.folder);
         let mut whole = true;
         let mut own = base(job, &name, &stat, page::DIR);
@@ -165,8 +174,8 @@ impl Scan<'_> {
                 own.ext = kept.cloned().collect();
             }
             None => {
-                let fd = posix::open_at(self.handle.as_raw_fd(), &cname, posix::DIR_FLAGS, 0);
-                if let Ok(fd) = fd {
+                let open = || posix::open_at(self.handle.as_raw_fd(), &cname, posix::DIR_FLAGS, 0);
+                if let Ok(fd) = view.clone().map_or_else(|| open().map(Arc::new), Ok) {
                     whole = describe(job, &folder.dir, &mut own, fd.as_raw_fd());
                 }
             }
@@ -176,6 +185,7 @@ impl Scan<'_> {
             _ => None,
         });
         let dir = Dir::below(&folder.dir, name);
+        view.into_iter().for_each(|view| dir.pin(view));
         let mut child = Folder::new(dir, Some((self.task.clone(), index)), root);
         child.filesystem = folder.filesystem.or(Some(stat.filesystem));
         if let Some(choice) = &folder.choice {
@@ -201,7 +211,7 @@ impl Scan<'_> {
 
     /// Puts an entry that need not be read; a file that must be is given back.
     fn entry(&self, seen: Seen) -> Result<Option<Wanted>> {
-        let Seen { index, name, cname, stat, known } = seen;
+        let Seen { index, name, cname, stat, known, .. } = seen;
         let job = self.job;
         job.progress.files.fetch_add(1, Ordering::Relaxed);
         let link = (stat.links > 1).then(|| link_group(&stat));

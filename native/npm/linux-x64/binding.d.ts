@@ -74,6 +74,8 @@ export interface JobSpec {
   ignoreFile?: Buffer
   excludeCaches?: boolean
   oneFileSystem?: boolean
+  noSockets?: boolean
+  views?: Array<ViewSpec>
   parentRoot?: Buffer
   parentHints?: Buffer
   level?: number
@@ -83,8 +85,6 @@ export interface JobSpec {
   name?: Buffer
   command?: Array<string>
   seconds?: number
-  root?: Buffer
-  other?: Buffer
   path?: Buffer
   recurse?: boolean
   target?: Buffer
@@ -92,6 +92,7 @@ export interface JobSpec {
   pack?: string
   bytes?: Buffer
   roots?: Array<Buffer>
+  others?: Array<Buffer>
   hints?: Array<Buffer>
   damaged?: Array<string>
 }
@@ -154,6 +155,12 @@ export interface Usage {
   held: Array<number>
   /** Of these what marked chunks take. */
   used: Array<number>
+}
+
+/** A folder that is read elsewhere: its absolute path, and where what it was stands still. */
+export interface ViewSpec {
+  path: Buffer
+  view: Buffer
 }
 
 /** `hex(BLAKE3(bytes))`: what an object's name must begin with. */

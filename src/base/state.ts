@@ -1,0 +1,38 @@
+/**
+ * The words of state units: what engines keep them, what they are worth, how a cut of them stands.
+ */
+
+/** What keeps a unit's bytes; `opaque` is a file of which nothing is known. */
+export const ENGINES = [
+  "files",
+  "sqlite",
+  "redis",
+  "redb",
+  "lmdb",
+  "rocksdb",
+  "leveldb",
+  "git",
+  "postgres",
+  "lance",
+  "opaque",
+] as const;
+export type Engine = (typeof ENGINES)[number];
+
+/** What a unit is worth. */
+export const CLASSES = [
+  "authoritative",
+  "derived-cheap",
+  "derived-costly",
+  "cache",
+  "ephemeral",
+  "secret",
+] as const;
+export type UnitClass = (typeof CLASSES)[number];
+
+/** How a unit stands in itself, worst first. */
+export const INSIDE = ["unknown", "power-crash", "process-crash", "native", "clean-stop"] as const;
+export type Inside = (typeof INSIDE)[number];
+
+/** How a unit stands with the other units of its snapshot, worst first. */
+export const ACROSS = ["none", "order kept", "one moment"] as const;
+export type Across = (typeof ACROSS)[number];
