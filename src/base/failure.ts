@@ -16,6 +16,8 @@ export const EXIT_STATUS: readonly (readonly [number, string])[] = [
   [13, "something stored is damaged or missing"],
   [20, "a descriptor is wrong, or does not fit the instance"],
   [21, "the instance holds bytes that no descriptor claims, or that two claim"],
+  [22, "the instance cannot stand still, or did not; no snapshot was made"],
+  [23, "a unit would be saved in a lower level than was required"],
   [130, "interrupted"],
 ];
 
@@ -58,6 +60,9 @@ const TABLE = {
   command_failed: [1, "no snapshot was made; see what the command said", false],
   descriptor: [20, "correct the descriptor; see what is where with: holdall inventory", false],
   unclaimed: [21, "declare these bytes in the instance's holdall.toml", false],
+  not_still: [22, "see who would be stopped with: holdall backup --instance ROOT --dry-run", false],
+  no_freezer: [22, "let holdall choose, or take another with --freezer", false],
+  below_required: [23, "see each unit's level with: holdall inventory", false],
   interrupted: [130, "run the command again; what was stored is used", false],
   internal: [1, "please report this, with HOLDALL_DEBUG=1 set", false],
 } as const satisfies Record<string, readonly [number, string, boolean]>;
