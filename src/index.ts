@@ -58,6 +58,7 @@ export { type Rates, throttle } from "./store/throttle.ts";
 export { counted, Traffic } from "./store/traffic.ts";
 export { type BackupOptions, type BackupResult, backup } from "./verbs/backup.ts";
 export { type CheckOptions, type CheckResult, check } from "./verbs/check.ts";
+export { type DoctorResult, doctor, type Finding } from "./verbs/doctor.ts";
 export {
   type ForgetOptions,
   type ForgetResult,

@@ -96,13 +96,32 @@ interface InitEvent extends ResultEvent {
   readonly repository: string;
   readonly fingerprint: string;
   readonly recoveryKey: string;
-  /** What a remote store was found to do. */
-  readonly capabilities?: {
-    readonly conditions: boolean;
-    readonly checksums: boolean;
-    readonly versioning: boolean;
-    readonly locks: boolean;
-  };
+  readonly capabilities?: Capable;
+}
+
+/** What a remote store was found to do. */
+interface Capable {
+  readonly conditions: boolean;
+  readonly checksums: boolean;
+  readonly versioning: boolean;
+  readonly locks: boolean;
+  /** Milliseconds that its clock is ahead. */
+  readonly skew: number;
+}
+
+/** How a store behaved when it was tried. */
+interface DoctorEvent extends ResultEvent {
+  readonly event: "doctor";
+  readonly findings: readonly {
+    readonly subject: string;
+    readonly verdict: "good" | "limit" | "unfit";
+    readonly text: string;
+  }[];
+  /** Milliseconds of a small read; bytes a second up and down. */
+  readonly latency: number;
+  readonly up: number;
+  readonly down: number;
+  readonly capabilities: Capable | null;
 }
 
 /** One entry of a snapshot, one find, one difference or one change of a restore's dry run. */
@@ -290,6 +309,7 @@ export type HoldallEvent =
   | UndeleteEvent
   | PruneEvent
   | StatsEvent
+  | DoctorEvent
   | CacheEvent
   | KeysEvent
   | KeyEvent

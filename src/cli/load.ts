@@ -22,6 +22,7 @@ export const LOAD: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   prune: () => import("./prune.ts"),
   check: () => import("./check.ts"),
   stats: () => import("./stats.ts"),
+  doctor: () => import("./doctor.ts"),
   key: () => import("./key.ts"),
   cache: () => import("./cache.ts"),
   completion: () => import("./completion.ts"),

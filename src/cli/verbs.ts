@@ -281,6 +281,15 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     ],
   },
   stats: { operands: "", about: "how much is stored", examples: ["holdall stats"] },
+  doctor: {
+    operands: "[place]",
+    about: "try a store before trusting it, and say what was found",
+    notes: [
+      "Puts some objects of its own (17 MiB) beside whatever is there, reads, lists and replaces them, and takes them away again where the store lets it. It needs no secret. The exit status is 1 when a repository would not be safe there.",
+    ],
+    examples: ["holdall doctor s3://bucket/prefix", "holdall doctor /mnt/nas/repo"],
+    completes: "folder",
+  },
   key: KEY,
   cache: {
     operands: "[action]",

@@ -21,6 +21,17 @@ export function objectPath(kind: Kind, name: string): string {
   return kind === "pack" ? `${FOLDERS.pack}${name.slice(0, 2)}/${name}` : FOLDERS[kind] + name;
 }
 
+const PROBES = "probes/";
+
+/** Where a thing lies that is put only to try a store; readers never look there. */
+export function probePath(id: Buffer): string {
+  return PROBES + id.toString("hex");
+}
+
+export function isProbe(path: string): boolean {
+  return path.startsWith(PROBES);
+}
+
 const NAME = /^[0-9a-f]{64}-[0-9a-f]{32}$/;
 
 /** The bare name of a stored object; null for what is no object. */

@@ -51,6 +51,8 @@ export interface Capabilities {
   readonly versioning: boolean;
   /** Objects can be locked against removal. */
   readonly locks: boolean;
+  /** Milliseconds that its clock is ahead of this machine's; to about a second. */
+  readonly skew: number;
 }
 
 export interface Store extends AsyncDisposable {

@@ -19,7 +19,9 @@ export async function probe(client: Client): Promise<Capabilities> {
     const all = { ...headers, "x-amz-checksum-sha256": checksum };
     return { kind: "put", doing: "probe", method: "PUT", name, body, headers: all };
   };
-  await client.ask(put("first"));
+  const asked = client.runtime.clock.now();
+  const first = await client.ask(put("first"));
+  const date = Date.parse(first.headers.date?.toString() ?? "");
   const found = await client.again(() => head(client, name));
   if (found === null || found.headers["content-length"] !== "5") {
     throw new Failure(
@@ -36,6 +38,8 @@ export async function probe(client: Client): Promise<Capabilities> {
     checksums: await isRefused(client, put("wrong", "other"), [400]),
     versioning: found.headers["x-amz-version-id"] !== undefined,
     locks: await hasLocks(client),
+    // Half a second: a date says whole seconds.
+    skew: Number.isNaN(date) ? 0 : date + 500 - asked,
   };
   // Who may only add cannot remove it, and need not.
   await remove(client, name).catch(() => undefined);
