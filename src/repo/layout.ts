@@ -16,6 +16,10 @@ export const FOLDERS = {
 
 export type Kind = keyof typeof FOLDERS;
 
+/** Without these something is lost; all else is made anew, or serves for a time only. */
+export const isLasting = (kind: Kind): boolean =>
+  ["slot", "config", "key", "pack", "snapshot"].includes(kind);
+
 /** Where an object of this kind and bare name lies. */
 export function objectPath(kind: Kind, name: string): string {
   return kind === "pack" ? `${FOLDERS.pack}${name.slice(0, 2)}/${name}` : FOLDERS[kind] + name;

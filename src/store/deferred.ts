@@ -32,7 +32,7 @@ export function deferred(
     lockedUntil: async (name) => (await inner()).lockedUntil(name),
     probe: async () => (await inner()).probe(),
     folder: null,
-    put: async (name, bytes, signal, claim) => (await inner()).put(name, bytes, signal, claim),
+    put: async (...given) => (await inner()).put(...given),
     get: async (name, range, signal) => (await inner()).get(name, range, signal),
     async *list(prefix, signal) {
       yield* (await inner()).list(prefix, signal);

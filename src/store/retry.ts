@@ -80,10 +80,10 @@ export function retry(inner: Store, runtime: Runtime, attempts = LOCAL.attempts)
     ...through(inner),
     // A put whose answer was lost may have worked: names are never used twice, so an existing name
     // on a later attempt is this very object when its bytes are.
-    put: (name, bytes, signal, claim) =>
+    put: (name, bytes, signal, claim, lasting) =>
       repeat(async (attempt) => {
         try {
-          return await inner.put(name, bytes, signal, claim);
+          return await inner.put(name, bytes, signal, claim, lasting);
         } catch (error) {
           const lost = attempt > 1 && error instanceof Failure && error.code === "object_exists";
           if (lost && (await inner.get(name)).equals(bytes)) return { durable: name };

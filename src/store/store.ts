@@ -58,8 +58,17 @@ export interface Capabilities {
 export interface Store extends AsyncDisposable {
   /** For messages: a path or URL without secrets. */
   readonly description: string;
-  /** What a killed put leaves behind names the claim (in hexadecimal) that it was made under. */
-  put(name: string, bytes: Uint8Array, signal?: AbortSignal, claim?: string): Promise<DurableToken>;
+  /**
+   * What a killed put leaves behind names the claim (in hexadecimal) that it was made under. A
+   * lasting object is locked where the store locks.
+   */
+  put(
+    name: string,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+    claim?: string,
+    lasting?: boolean,
+  ): Promise<DurableToken>;
   /**
    * The whole object, or exactly the range; fails with `object_missing`, or `damaged` when shorter.
    */
@@ -72,7 +81,7 @@ export interface Store extends AsyncDisposable {
   remnants?(prefix: string): AsyncIterable<Remnant>;
   /** A folder that the native core may read packs from; null where there is none. */
   readonly folder: string | null;
-  /** Only where puts lock. */
+  /** Only where puts of lasting objects lock. */
   readonly retention?: Retention;
   /** Until when a lock holds the object, in milliseconds since 1970; 0 where none does. */
   lockedUntil?(name: string): Promise<number>;

@@ -17,9 +17,9 @@ export function throttle(inner: Store, runtime: Runtime, rates: Rates): Store {
     ...through(inner),
     // The core would read packs past this decorator.
     folder: rates.down === undefined ? inner.folder : null,
-    async put(name, bytes, signal, claim) {
+    async put(name, bytes, signal, claim, lasting) {
       await up(bytes.length);
-      return inner.put(name, bytes, signal, claim);
+      return inner.put(name, bytes, signal, claim, lasting);
     },
     async get(name, range, signal) {
       const bytes = await inner.get(name, range, signal);

@@ -7,7 +7,7 @@ export function through(inner: Store): Store {
   return {
     description: inner.description,
     folder: inner.folder,
-    put: (name, bytes, signal, claim) => inner.put(name, bytes, signal, claim),
+    put: (name, bytes, signal, claim, lasting) => inner.put(name, bytes, signal, claim, lasting),
     get: (name, range, signal) => inner.get(name, range, signal),
     list: (prefix, signal) => inner.list(prefix, signal),
     remove: (name, proof) => inner.remove(name, proof),

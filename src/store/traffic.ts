@@ -33,9 +33,9 @@ export class Traffic {
 export function counted(inner: Store, traffic: Traffic): Store {
   return {
     ...through(inner),
-    put(name, bytes, signal, claim) {
+    put(name, bytes, signal, claim, lasting) {
       traffic.add("put", bytes.length, 0);
-      return inner.put(name, bytes, signal, claim);
+      return inner.put(name, bytes, signal, claim, lasting);
     },
     async get(name, range, signal) {
       traffic.add("get", 0, 0);

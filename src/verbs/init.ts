@@ -44,7 +44,7 @@ export async function init(
   const keyring = native.Keyring.generate();
   const created = Math.floor(runtime.clock.now() / 1000);
   const put = (kind: "slot" | "key" | "config", sealed: { name: string; bytes: Buffer }) =>
-    store.put(objectPath(kind, sealed.name), sealed.bytes, runtime.signal);
+    store.put(objectPath(kind, sealed.name), sealed.bytes, runtime.signal, undefined, true);
   for (const sealed of keyring.newDomain("")) await put("key", sealed);
   for (const role of [1, 2, 3]) await put("key", keyring.newRole(role));
   const { lineage, replica } = keyring;

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { check, hex, Traffic } from "../../src/index.ts";
+import { check, forget, hex, prune, Traffic } from "../../src/index.ts";
 import { oracleDifferences } from "../oracle/compare.ts";
 import { Oracle } from "../oracle/reader.ts";
 import { download } from "../support/bucket.ts";
@@ -57,5 +57,17 @@ onServers((server) => {
     expect(oracle.problems).toEqual([]);
     const id = hex(third.snapshot.id);
     expect(oracleDifferences(oracle, id, Buffer.from(at("source")), at("back"))).toEqual([]);
+
+    // What nothing needs any more leaves the bucket; what is needed stays.
+    writeFileSync(at("source/large"), "small now");
+    const last = await save([at("source")]);
+    const repository = await open();
+    const snapshots = [first, second, third].map(({ snapshot }) => hex(snapshot.id));
+    await forget(runtime, repository, { snapshots });
+    const pruned = await prune(runtime, repository, { maxUnused: 0 });
+    expect(pruned.before - pruned.after).toBeGreaterThan(15 << 20);
+    await bring(last.snapshot, at("source"), at("back"), { delete: true });
+    expect(differences(at("source"), at("back"))).toEqual([]);
+    expect((await check(runtime, await open(), { read: 1 })).problems).toEqual([]);
   }, 120_000);
 });

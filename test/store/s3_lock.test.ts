@@ -24,7 +24,10 @@ onServers((server) => {
     const system = systemRuntime();
     const clock = { ...system.clock, now: () => Date.now() + ahead };
     const store = server().open(address, { settings, runtime: { ...system, clock } });
-    await store.put("packs/aa/x", Buffer.from("x"));
+    await store.put("packs/aa/x", Buffer.from("x"), undefined, "", true);
+    await store.put("index/y", Buffer.from("y"));
+    expect(await store.lockedUntil("index/y")).toBe(0);
+    await store.remove("index/y", PROOF);
     const until = await store.lockedUntil("packs/aa/x");
     expect(until).toBeGreaterThan(Date.now() + DAY);
     const refused = await failure(store.remove("packs/aa/x", PROOF));

@@ -69,8 +69,8 @@ function storeOf(client: Client, settings: PutSettings, wire: Wire): FarStore {
   return {
     description: client.place.description,
     folder: null,
-    async put(name, bytes, signal) {
-      await put(client, settings, known, { name: safe(name), bytes, signal });
+    async put(name, bytes, signal, _, lasting = false) {
+      await put(client, settings, known, { name: safe(name), bytes, signal, lasting });
       return { durable: name };
     },
     get: (name, range, signal) => read(client, safe(name), range, signal),

@@ -17,7 +17,7 @@ export interface PutSettings {
   readonly single: number;
   readonly part: number;
   readonly storageClass?: string | undefined;
-  /** Headers of the retention that objects get. */
+  /** Headers of the retention that lasting objects get. */
   lock(): Readonly<Record<string, string>>;
 }
 
@@ -42,7 +42,7 @@ export async function put(
     if (doubt && (await isStored(client, object, sums))) return;
     const headers = {
       ...(storageClass === undefined ? {} : { "x-amz-storage-class": storageClass }),
-      ...settings.lock(),
+      ...(object.lasting ? settings.lock() : {}),
     };
     if (!known.conditions && (await head(client, name, signal))) throw occupied(client, name);
     const condition = known.conditions ? { "if-none-match": "*" } : undefined;

@@ -8,6 +8,7 @@ export interface Outgoing {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly signal?: AbortSignal | undefined;
+  readonly lasting?: boolean;
 }
 
 /** The head of an object; null where there is none. */
