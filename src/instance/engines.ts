@@ -2,9 +2,15 @@
 import type { Engine } from "../base/state.ts";
 import type { CrashSafe, StateUnit } from "./descriptor.ts";
 
-/** Endings of files that are cut together with a unit's own, and come back with them. */
-export const companions = (engine: Engine): readonly string[] =>
-  engine === "sqlite" ? ["-wal", "-journal"] : [];
+/** Globs of files that belong to what a unit's glob names: logs that are cut with it, locks. */
+export function companions(engine: Engine, glob: string): string[] {
+  if (engine === "sqlite") return ["-wal", "-journal", "-shm"].map((ending) => glob + ending);
+  if (engine !== "lmdb") return [];
+  return [
+    `${glob}-lock`,
+    ...(glob.endsWith("/data.mdb") ? [glob.replace(/data.mdb$/, "lock.mdb")] : []),
+  ];
+}
 
 /** The folder that a name lies in, as far as owning it goes. */
 export interface Around {

@@ -59,7 +59,7 @@ export class Claims {
   constructor(units: readonly StateUnit[]) {
     this.paths = units.flatMap((unit) =>
       unit.paths
-        .flatMap((glob) => [glob, ...companions(unit.engine).map((suffix) => glob + suffix)])
+        .flatMap((glob) => [glob, ...companions(unit.engine, glob)])
         .map((glob) => ruleOf(unit, glob)),
     );
     this.except = units.flatMap((unit) => unit.except.map((glob) => ruleOf(unit, glob)));

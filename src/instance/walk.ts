@@ -4,7 +4,15 @@
  * Paths are text as `toText` makes it. Folders are reached through handles of folders above, so no
  * path is too long; no link is followed; pseudo file systems are not entered.
  */
-import { type BigIntStats, closeSync, constants, lstatSync, openSync, readdirSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+} from "node:fs";
 import { statfs } from "node:fs/promises";
 import { toBytes, toText } from "../base/bytes.ts";
 
@@ -13,6 +21,8 @@ export interface Seen {
   readonly path: string;
   readonly name: string;
   readonly stats: BigIntStats;
+  /** Where a symbolic link leads; null for anything else. */
+  readonly target: string | null;
   /** All names of the folder that it lies in. */
   readonly beside: ReadonlySet<string>;
 }
@@ -97,7 +107,8 @@ class Walk<T> {
         if (stats === null) continue;
         const name = toText(bytes);
         const own = path === "" ? name : `${path}/${name}`;
-        const told = this.visitor.visit({ path: own, name, stats, beside }, above);
+        const target = stats.isSymbolicLink() ? this.target(within(handle, bytes)) : null;
+        const told = this.visitor.visit({ path: own, name, stats, target, beside }, above);
         if (!stats.isDirectory() || (await this.isPseudo(within(handle, bytes), stats.dev)))
           continue;
         below.push({ folder: new Folder(folder, bytes), path: own, above: told, leave: false });
@@ -111,6 +122,14 @@ class Walk<T> {
   /** Null for what is gone by now. */
   private look(path: Buffer): BigIntStats | null {
     return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
+  }
+
+  private target(path: Buffer): string | null {
+    try {
+      return toText(readlinkSync(path, { encoding: "buffer" }));
+    } catch {
+      return null;
+    }
   }
 
   private async isPseudo(path: Buffer, device: bigint): Promise<boolean> {
