@@ -25,6 +25,13 @@ export { type Runtime, systemRuntime } from "./base/runtime.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
+export type {
+  Instance,
+  Service,
+  StateUnit,
+  Step,
+} from "./instance/descriptor.ts";
+export type { Inventory, InventoryRow } from "./instance/inventory.ts";
 export { LEAST_MEMORY } from "./repo/budget.ts";
 export { cacheFolders, clearCaches } from "./repo/cache.ts";
 export type { Logged, Readable } from "./repo/log.ts";
@@ -69,6 +76,13 @@ export {
   type Verdict,
 } from "./verbs/forget.ts";
 export { type InitResult, init } from "./verbs/init.ts";
+export {
+  type Choice,
+  choose,
+  inventory,
+  livePlans,
+  type Selection,
+} from "./verbs/inventory.ts";
 export {
   addKey,
   type DrillResult,

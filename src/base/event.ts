@@ -5,7 +5,9 @@
  * Sizes are in bytes, ids hexadecimal. A path that is not UTF-8 carries its exact bytes in
  * `pathBase64`.
  */
+import type { Inventory } from "../instance/inventory.ts";
 import type { FailureCode } from "./failure.ts";
+import type { Across, Inside, UnitClass } from "./state.ts";
 
 /** A path, and its bytes in base64 where it is not UTF-8. */
 interface AtPath {
@@ -88,6 +90,33 @@ interface SnapshotEvent extends ResultEvent {
   readonly storedBytes: number;
   readonly troubles: number;
   readonly dryRun: boolean;
+}
+
+/** What is where in an instance. */
+interface InventoryEvent extends Inventory {
+  readonly event: "inventory";
+}
+
+/** What a backup of an instance takes, and what it leaves. */
+interface PlanEvent {
+  readonly event: "plan";
+  readonly instance: string;
+  readonly taken: readonly {
+    readonly unit: string;
+    readonly context: string;
+    readonly class: UnitClass;
+    readonly inside: Inside;
+    readonly across: Across;
+    readonly bytes: number;
+    readonly paths: readonly string[];
+  }[];
+  readonly left: readonly {
+    readonly unit: string;
+    readonly context: string;
+    readonly class: UnitClass;
+    readonly why: string;
+    readonly rebuild: string;
+  }[];
 }
 
 /** A new repository. The recovery key is told this once. */
@@ -301,6 +330,8 @@ export type HoldallEvent =
   | TroubleEvent
   | WarningEvent
   | SnapshotEvent
+  | InventoryEvent
+  | PlanEvent
   | InitEvent
   | EntryEvent
   | RestoreEvent

@@ -10,6 +10,7 @@ export type Run = (
 export const LOAD: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   init: () => import("./init.ts"),
   backup: () => import("./backup.ts"),
+  inventory: () => import("./inventory.ts"),
   snapshots: () => import("./snapshots.ts"),
   ls: () => import("./ls.ts"),
   find: () => import("./find.ts"),

@@ -54,13 +54,17 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
 
 const BACKUP: Verb = {
   operands: "[path...]",
-  about: "save paths, standard input or a command's output as one snapshot",
-  notes: ["Nothing is left out unless asked for. An unchanged file is not read again."],
+  about: "save paths, an instance, standard input or a command's output as one snapshot",
+  notes: [
+    "Nothing is left out unless asked for. An unchanged file is not read again.",
+    "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
+  ],
   examples: [
     "holdall backup /srv /home",
     "holdall backup --exclude '*.tmp' --exclude-caches /home",
     "pg_dump shop | holdall backup --stdin shop.sql",
     "holdall backup --command shop.sql -- pg_dump shop",
+    "holdall backup --instance ~/hero --no-pause --dry-run",
   ],
   options: [
     { flags: "--exclude <pattern>", about: "leave out what matches (gitignore rules)", many: true },
@@ -71,6 +75,10 @@ const BACKUP: Verb = {
     { flags: "--exclude-caches", about: "leave out folders tagged as caches" },
     { flags: "--one-file-system", about: "do not enter other file systems" },
     { flags: "--tag <tag>", about: "mark the snapshot", many: true },
+    { flags: "--instance <root>", about: "save the units of an instance", completes: "folder" },
+    { flags: "--service <name>", about: "... of this service only", many: true },
+    { flags: "--context <name>", about: "... of this context only", many: true },
+    { flags: "--no-pause", about: "read an instance while its services run" },
     { flags: "--stdin <name>", about: "save standard input under this name" },
     { flags: "--command <name>", about: "save the output of the command after -- under this name" },
     { flags: "--dry-run", about: "read and count, store nothing" },
@@ -201,6 +209,20 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     examples: ["holdall -r /backup/repo init"],
   },
   backup: BACKUP,
+  inventory: {
+    operands: "<instance>",
+    about: "show what is where in an instance, whose it is, and what a snapshot of it is worth",
+    notes: [
+      "Units are declared by [[state]] in holdall.toml or in a service's cfg/NAME/service.toml, or built in. Levels are those that can be reached now; the pause is an estimate: 5 ms for each stop, what a flush waits, 5 ms for a snapshot or reflinks, and what a copy reads again.",
+      "A unit that matches nothing ends with status 20; with --strict bytes that nobody claims, or two, end with 21.",
+    ],
+    examples: ["holdall inventory ~/hero", "holdall inventory --strict --json ~/hero"],
+    options: [
+      { flags: "--markdown", about: "print Markdown" },
+      { flags: "--strict", about: "fail when bytes are claimed by nobody, or twice" },
+    ],
+    completes: "folder",
+  },
   snapshots: {
     operands: "",
     about: "list snapshots",
