@@ -112,9 +112,21 @@ export function readJournal(folder: string): Recorded[][] {
     .filter((chain) => chain.length > 0);
 }
 
-/** The longest time a driver waited from one acknowledgement to the next, in milliseconds. */
-export function largestGap(chain: readonly Recorded[]): number {
+/** From and to, by the clock of the journal. */
+export type Span = readonly [from: bigint, to: bigint];
+
+/**
+ * The longest time a driver waited from one acknowledgement to the next, in milliseconds; of those
+ * waits that reach into the span, where one is given.
+ */
+export function largestGap(chain: readonly Recorded[], span?: Span): number {
   const times = chain.flatMap(({ acknowledged }) => (acknowledged === null ? [] : [acknowledged]));
-  const gaps = times.slice(1).map((time, at) => Number(time - (times[at] ?? time)) / 1e6);
-  return Math.max(0, ...gaps);
+  const gaps = times.slice(1).map((end, at): Span => [times[at] ?? end, end]);
+  const [from, to] = span ?? [0n, times.at(-1) ?? 0n];
+  const within = gaps.filter(([begin, end]) => end >= from && begin <= to);
+  return Math.max(0, ...within.map(([begin, end]) => Number(end - begin) / 1e6));
 }
+
+/** Operations that were sent in a span: a freeze during which nothing was begun proves nothing. */
+export const begun = (journal: readonly (readonly Recorded[])[], [from, to]: Span): number =>
+  journal.flat().filter(({ sent }) => sent >= from && sent <= to).length;

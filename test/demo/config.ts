@@ -100,27 +100,28 @@ function supervised(place: Place, service: Service): string[] {
 }
 
 /** One service as the instance's descriptor has it: who it is, and what its own file says. */
-function described({ name, after }: Service): string {
+function described({ name, after }: Service, zinit: boolean): string {
   const path = join(DESCRIPTORS, `${name}.toml`);
   return [
     "[[service]]",
     `name = ${toml(name)}`,
-    `supervised = ${toml(name)}`,
+    ...(zinit ? [`supervised = ${toml(name)}`] : []),
     `depends-on = ${list(after)}`,
     existsSync(path) ? readFileSync(path, "utf8") : 'stop = { signal = "SIGTERM", exit = 0 }\n',
   ].join("\n");
 }
 
 /** The `holdall.toml` of the instance: descriptors of the services that are there. */
-function descriptors(services: readonly Service[]): string[] {
+function descriptors(services: readonly Service[], zinit: boolean): string[] {
   const [supervised, instance] = ["supervised", "instance"].map((name) =>
     readFileSync(join(DESCRIPTORS, `${name}.toml`), "utf8"),
   );
-  return ['name = "demo"\n', supervised ?? "", ...services.map(described), instance ?? ""];
+  const each = services.map((service) => described(service, zinit));
+  return ['name = "demo"\n', (zinit && supervised) || "", ...each, instance ?? ""];
 }
 
 /** Makes `bin`, `cfg` and the folders of `var`; leaves data that is there alone. */
-export function configure(place: Place, services: readonly Service[]): void {
+export function configure(place: Place, services: readonly Service[], zinit: boolean): void {
   programs(place, services);
   for (const { name } of [...services, { name: "zinit" }]) {
     for (const path of [join(place.root, "cfg", name), socketsOf(place, name)]) {
@@ -136,7 +137,7 @@ export function configure(place: Place, services: readonly Service[]): void {
     write(join(place.root, "cfg", "zinit", `${service.name}.toml`), lines, 0o600);
   }
   rmSync(join(place.root, "cfg", "hero_agent", "orders.json"), { force: true });
-  write(join(place.root, "holdall.toml"), descriptors(services));
+  write(join(place.root, "holdall.toml"), descriptors(services, zinit));
   own(place, join(place.root, "var"), join(place.root, "cfg"), join(place.root, "bin"));
 }
 

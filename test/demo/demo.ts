@@ -4,18 +4,21 @@
  * Promises: `startDemo` resolves when every service answers; what cannot run here is told by name
  * in `absent`; `stop` resolves when every process has ended, and rejects when one ended badly.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { mapBounded } from "../../src/base/map_bounded.ts";
 import { configure, initCluster, own, remap } from "./config.ts";
+import { direct } from "./direct.ts";
 import { drive, type Orders } from "./drive.ts";
+import { type Drivers, drivers } from "./drivers.ts";
 import { has, INSTALL } from "./parts.ts";
-import { as, CONTEXTS, dataOf, type Place, PROJECT, user } from "./place.ts";
+import { as, CONTEXTS, dataOf, type Place, user } from "./place.ts";
 import { isReady } from "./ready.ts";
 import { choose, type Service } from "./services.ts";
+import { type Supervisor, until } from "./supervisor.ts";
 import { chains, UNITS } from "./units.ts";
-import { type Supervisor, until, zinit } from "./zinit.ts";
+import { zinit } from "./zinit.ts";
 
 export interface DemoOptions {
   /** Absolute. Everything of the instance lies below it; the journal lies beside it. */
@@ -27,15 +30,12 @@ export interface DemoOptions {
   readonly user?: string;
   /** The data may be broken: a service that does not answer is then told, and the rest goes on. */
   readonly broken?: boolean;
+  /** Without zinit, also where it could run. */
+  readonly alone?: boolean;
   /** Milliseconds a driver waits between operations. */
   readonly pace?: number;
-}
-
-export interface Drivers {
-  /** Resolves when every chain has begun. */
-  start(): Promise<void>;
-  /** Resolves when what was sent is acknowledged and the journal is whole. */
-  stop(): Promise<void>;
+  /** Called with the supervisor's process as soon as there is something to end. */
+  readonly begun?: (pid: number) => void;
 }
 
 export interface Demo extends AsyncDisposable {
@@ -73,50 +73,6 @@ async function fill(place: Place, journal: string, services: readonly Service[])
   }
 }
 
-function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((done) => child.once("exit", () => done()));
-}
-
-function drivers(
-  place: Place,
-  journal: string,
-  names: readonly string[],
-  supervisor: Supervisor,
-  pace: number,
-): Drivers {
-  let outside: ChildProcess | null = null;
-  const orders = (inside: boolean): string => {
-    const text: Orders = { place, journal, chains: chains(inside, names), pace };
-    const path = inside ? join(place.root, "cfg", "hero_agent", "orders.json") : `${journal}.json`;
-    writeFileSync(path, JSON.stringify(text));
-    return path;
-  };
-  return {
-    async start() {
-      const all = readdirSync(journal).length + chains(true, names).length;
-      const expected = all + chains(false, names).length;
-      orders(true);
-      const path = orders(false);
-      await supervisor.start("hero_agent");
-      const program = join(PROJECT, ".build", "test", "demo", "driver.js");
-      outside = spawn(process.execPath, [program, path], {
-        stdio: ["ignore", "ignore", "inherit"],
-      });
-      await until("some chain did not begin", 20, async () =>
-        readdirSync(journal).length >= expected ? true : null,
-      );
-    },
-    async stop() {
-      outside?.kill("SIGTERM");
-      rmSync(join(place.root, "cfg", "hero_agent", "orders.json"), { force: true });
-      await supervisor.stop("hero_agent");
-      if (outside !== null) await ended(outside);
-      outside = null;
-    },
-  };
-}
-
 /** Copies the data of an instance that stands; what belongs to running processes stays behind. */
 export function adopt(from: string, root: string): void {
   mkdirSync(root, { recursive: true });
@@ -135,7 +91,11 @@ function reachable(place: Place): void {
 
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { services, absent } = choose(options.services);
-  if (!has("zinit-server")) throw new Error(`zinit-server is missing; ${INSTALL["zinit-server"]}`);
+  const supervised = options.alone !== true && has("zinit-server") && has("unshare");
+  if (!supervised && options.alone !== true) {
+    const part = has("unshare") ? "zinit-server" : "unshare";
+    absent.push(`zinit is left out: ${part} is missing; ${INSTALL[part]}`);
+  }
   const names = services.map(({ name }) => name).filter((name) => name !== "hero_agent");
   const who = user(options.user ?? "nobody");
   const place: Place = { root: options.root, seed: options.seed ?? 1, user: who };
@@ -143,12 +103,16 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const fresh = !existsSync(join(place.root, "var"));
   mkdirSync(journal, { recursive: true });
   reachable(place);
-  configure(place, services);
+  const half = join(place.root, "cfg", "half-made");
+  if (existsSync(half)) throw new Error(`${place.root} is half made: remove it first`);
+  configure(place, services, supervised);
+  if (fresh) writeFileSync(half, "");
   writeFileSync(join(place.root, "cfg", "demo.json"), JSON.stringify(place), { mode: 0o600 });
   if (!fresh) remap(place);
   else if (names.includes("postgres")) initCluster(place);
   own(place, dataOf(place, ""));
-  const supervisor = await zinit(place, services);
+  const supervisor = supervised ? await zinit(place, services) : direct(place, services);
+  options.begun?.(supervisor.pid);
   const silent: string[] = [];
   try {
     await mapBounded(services, services.length, async (service) => {
@@ -161,6 +125,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       );
     });
     if (fresh) await fill(place, journal, services);
+    rmSync(half, { force: true });
   } catch (error) {
     await supervisor.end().catch(() => undefined);
     throw error;

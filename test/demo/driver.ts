@@ -15,5 +15,9 @@ async function main(file: string): Promise<void> {
   await mapBounded(chains, chains.length, (chain) => keepDriving(orders, chain, stop.signal));
 }
 
+// Nobody would tell it any more when who started it was killed.
+const parent = process.ppid;
+setInterval(() => process.ppid === parent || stop.abort(), 500).unref();
+
 const file = process.argv[2] ?? "";
 if (existsSync(file)) await main(file);

@@ -22,7 +22,7 @@ function local(place: Place, context: string) {
   const socket = join(socketsOf(place, "hero_foundry"), "git.sock");
   // `%G` makes Git itself ask for the repository; spaces in a word are written as `% `.
   const words = [join(place.root, "bin", "connect"), socket].map((w) => w.replaceAll(" ", "% "));
-  const remote = `ext::${words.join(" ")} %G/${context}/work.git`;
+  const remote = (name: string) => `ext::${words.join(" ")} %G/${context}/${name}.git`;
   const git = async (words: string[], input?: string): Promise<string> => {
     const child = run("git", words, { env, maxBuffer: 1 << 28 });
     if (input !== undefined) child.child.stdin?.end(input);
@@ -41,6 +41,14 @@ function commit(branch: string, n: number, text: string, first: boolean): string
     `${data(text)}${first ? "" : `from ${branch}^0\n`}M 100644 inline page.md`,
     data(text),
   ].join("\n");
+}
+
+/** What a whole check of the objects that were fetched finds. */
+function broken(git: (words: string[]) => Promise<string>): Promise<string[]> {
+  return git(["fsck", "--full", "--strict"]).then(
+    () => [],
+    (error: unknown) => [`fsck: ${String(error)}`],
+  );
 }
 
 export const GIT_UNIT: Unit = {
@@ -62,20 +70,18 @@ export const GIT_UNIT: Unit = {
         const text = payload(chain.name, n);
         await git(["fast-import", "--quiet"], commit(branch, n, text, !begun.has(branch)));
         begun.add(branch);
-        await git(["push", "-q", remote, branch]);
+        await git(["push", "-q", remote("work"), branch]);
       },
       async read(chain) {
         const branch = `refs/heads/${chain.name}`;
-        const there = await git(["ls-remote", remote, branch]);
+        const there = await git(["ls-remote", remote("work"), branch]);
+        // A fork has no objects of its own: it answers while it finds those it borrows.
+        await git(["fetch", "-q", remote("fork"), "+refs/heads/main:refs/fork"]);
         if (there === "") return { values: [], torn: [] };
-        await git(["fetch", "-q", remote, `+${branch}:${branch}`]);
-        const torn = await git(["fsck", "--full", "--strict"]).then(
-          () => [],
-          (error: unknown) => [`fsck: ${String(error)}`],
-        );
+        await git(["fetch", "-q", remote("work"), `+${branch}:${branch}`]);
         const log = await git(["log", "--reverse", "--format=%B%x00", branch]);
         const values = log.split("\0").map((one) => one.trim());
-        return { values: values.filter((one) => one !== ""), torn };
+        return { values: values.filter((one) => one !== ""), torn: await broken(git) };
       },
       [Symbol.asyncDispose]: async () => repository[Symbol.dispose](),
     };

@@ -5,45 +5,34 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { largestGap, readJournal } from "./chain.ts";
+import { placeAt } from "./check.ts";
 import { type Demo, startDemo } from "./demo.ts";
+import { isGone, type Known, know, lives } from "./processes.ts";
+import { choose } from "./services.ts";
+import { attach } from "./zinit.ts";
 
-const USAGE = "npm run demo [-- [start|stop] [--root FOLDER] [--seed N] [--pace MS] [--fresh]]";
+const USAGE =
+  "npm run demo [-- [start|stop] [--root FOLDER] [--seed N] [--pace MS] [--services A,B]" +
+  " [--fresh]]";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     root: { type: "string", default: join(tmpdir(), "holdall-demo", "instance") },
     seed: { type: "string", default: "1" },
+    services: { type: "string" },
     pace: { type: "string", default: "50" },
     fresh: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 const root = resolve(values.root);
+const services = values.services?.split(",");
 const state = `${root}.running.json`;
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
-
-/** A process by its number and the moment it began: a number alone may be another's by now. */
-interface Known {
-  readonly pid: number;
-  readonly began: string;
-}
-
-function know(pid: number): Known | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const began = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-    return { pid, began };
-  } catch {
-    return null;
-  }
-}
-
-const lives = ({ pid, began }: Known) => know(pid)?.began === began;
 
 interface Running {
   readonly main: Known;
@@ -55,12 +44,7 @@ function running(): Running | null {
   return JSON.parse(readFileSync(state, "utf8")) as Running;
 }
 
-async function isGone(known: Known, seconds: number): Promise<boolean> {
-  for (let i = 0; i < seconds * 20 && lives(known); i++) await sleep(50);
-  return !lives(known);
-}
-
-/** Asks the one that started it; without that one, ends the namespace and all that is in it. */
+/** Asks the one that started it; where that one is gone, does what it would have done. */
 async function stop(): Promise<number> {
   const found = running();
   if (found === null || !(lives(found.main) || lives(found.supervisor))) {
@@ -68,10 +52,9 @@ async function stop(): Promise<number> {
     return 1;
   }
   if (lives(found.main)) process.kill(found.main.pid, "SIGTERM");
-  if (!(await isGone(found.main, 30)) || lives(found.supervisor)) {
-    say("it does not stop by itself: its services are killed, as by a power cut");
-    process.kill(found.supervisor.pid, "SIGKILL");
-    if (!(await isGone(found.supervisor, 5))) return 1;
+  if (!(await isGone(found.main, 30))) throw new Error(`process ${found.main.pid} does not end`);
+  if (lives(found.supervisor)) {
+    await attach(placeAt(root), choose(services).services, found.supervisor.pid).end();
   }
   rmSync(state, { force: true });
   say(`the demo at ${root} has stopped`);
@@ -91,7 +74,7 @@ async function show(demo: Demo): Promise<void> {
 function verdict(demo: Demo): void {
   const lines = readJournal(demo.journal);
   const told = lines.flat().filter(({ acknowledged }) => acknowledged !== null).length;
-  const gap = Math.max(0, ...lines.map(largestGap));
+  const gap = Math.max(0, ...lines.map((line) => largestGap(line)));
   say(`${told} operations were acknowledged; the largest gap at a driver was ${gap.toFixed(0)} ms`);
 }
 
@@ -102,7 +85,8 @@ async function start(): Promise<number> {
     return 1;
   }
   if (values.fresh) {
-    for (const path of [root, `${root}.journal`]) rmSync(path, { recursive: true, force: true });
+    for (const path of [root, `${root}.journal`, `${root}.journal.json`])
+      rmSync(path, { recursive: true, force: true });
   }
   const told = new Promise<void>((done) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, done);

@@ -3,7 +3,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Chain, openJournal, payload, type Recorded, readJournal, unitOf } from "./chain.ts";
+import {
+  begun,
+  type Chain,
+  largestGap,
+  openJournal,
+  payload,
+  type Recorded,
+  readJournal,
+  unitOf,
+} from "./chain.ts";
 import { judge, type Moments, type UnitMoments } from "./oracle.ts";
 import type { Answer } from "./unit.ts";
 
@@ -16,6 +25,10 @@ function line(inside: boolean, length: number): Recorded[] {
     ...{ chain: chain(inside), n, unit: UNITS[n % 3] ?? "" },
     ...{ sent: BigInt(10 * n), acknowledged: BigInt(10 * n + 5) },
   }));
+}
+
+function later(op: Recorded, by: bigint): Recorded {
+  return { ...op, sent: op.sent + by, acknowledged: (op.acknowledged ?? 0n) + by };
 }
 
 /** What every unit holds when the first `length` operations are there. */
@@ -130,6 +143,16 @@ describe("the oracle", () => {
 });
 
 describe("the journal", () => {
+  it("tells the largest gap and what was begun, in all or in a span", () => {
+    const late = line(true, 30).map((op) => (op.n < 20 ? op : later(op, 1_000_000n)));
+    expect(largestGap(late)).toBeCloseTo(1.00001);
+    expect(largestGap(late, [0n, 100n])).toBeCloseTo(0.00001);
+    expect(largestGap(late, [200n, 300n])).toBeCloseTo(1.00001);
+    expect(largestGap([])).toBe(0);
+    expect(begun([late], [100n, 200n])).toBe(10);
+    expect(begun([late], [200n, 300n])).toBe(0);
+  });
+
   it("gives back what was written, without the line its writer was killed in", async () => {
     const folder = mkdtempSync(join(tmpdir(), "journal-"));
     try {

@@ -13,12 +13,20 @@ from daemon import data, in_sockets, one_name, serve, unbound
 
 HOME = data("hero_foundry")
 REPOSITORIES = os.path.join(HOME, "git")
-ENVIRONMENT = dict(os.environ, HOME=HOME, GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_NOSYSTEM="1")
+WHO = {
+    "GIT_%s_%s" % (role, what): value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "demo"), ("EMAIL", "demo@localhost"), ("DATE", "@1700000000 +0000"))
+}
+ENVIRONMENT = dict(
+    os.environ, HOME=HOME, GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_NOSYSTEM="1", **WHO
+)
 SETTINGS = {"receive.autogc": "false", "gc.auto": "0"}
 
 
 def git(*words):
-    subprocess.run(["git", *words], env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(["git", *words], env=ENVIRONMENT, check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode().strip()
 
 
 def contexts():
@@ -27,16 +35,21 @@ def contexts():
 
 def context_create(_context, name):
     """Makes a context: a repository, a fork that borrows its objects, and a folder for files."""
+    if name in contexts():
+        return
     home = os.path.join(REPOSITORIES, one_name(name))
     os.makedirs(home, exist_ok=True)
     work, fork = (os.path.join(home, part) for part in ("work.git", "fork.git"))
     for path in (work, fork):
-        if not os.path.exists(path):
-            git("init", "-q", "--bare", path)
-            for key, value in SETTINGS.items():
-                git("-C", path, "config", key, value)
+        git("init", "-q", "--bare", path)
+        for key, value in SETTINGS.items():
+            git("-C", path, "config", key, value)
     with open(os.path.join(fork, "objects", "info", "alternates"), "w") as out:
         out.write(os.path.join(work, "objects") + "\n")
+    tree = git("-C", work, "hash-object", "-w", "-t", "tree", "/dev/null")
+    first = git("-C", work, "commit-tree", tree, "-m", "the beginning of " + name)
+    for path in (work, fork):
+        git("-C", path, "update-ref", "refs/heads/main", first)
     os.makedirs(os.path.join(HOME, "webdav", name), exist_ok=True)
 
 
