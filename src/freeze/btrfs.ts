@@ -10,7 +10,7 @@ import { dirname, join, relative } from "node:path";
 import { Failure } from "../base/failure.ts";
 import { native } from "../seam/native.ts";
 import type { Freezer, Prepared, Source, View } from "./freezer.ts";
-import { makeStage, type Stage } from "./stage.ts";
+import { inStage, makeStage, type Stage } from "./stage.ts";
 
 const bytes = (path: string) => Buffer.from(path);
 const placeOf = (path: string) => native.placeOf(bytes(path));
@@ -55,7 +55,8 @@ async function probe(stage: Stage): Promise<void> {
     native.deleteSubvolume(bytes(stage.path), "probe");
   } catch (error) {
     await rmdir(join(stage.path, "probe"));
-    const why = "snapshots could be made there but not deleted (mount option user_subvol_rm_allowed)";
+    const why =
+      "snapshots could be made there but not deleted (mount option user_subvol_rm_allowed)";
     throw new Failure("no_freezer", `${dirname(stage.path)}: ${why}`, error);
   }
 }
@@ -70,7 +71,10 @@ function viewOf(stage: Stage, sources: readonly Source[], roots: Map<Source, Sub
   const folders = sources.map((source) => {
     const subvolume = roots.get(source);
     const path = folder(source);
-    return { path, view: join(stage.path, subvolume?.name ?? "", relative(subvolume?.root ?? "/", path)) };
+    return {
+      path,
+      view: join(stage.path, subvolume?.name ?? "", relative(subvolume?.root ?? "/", path)),
+    };
   });
   return {
     kindOf: () => "btrfs",
@@ -106,15 +110,12 @@ export const btrfs: Freezer = {
       }
       // What is dirty now need not be written while everybody stands.
       await native.syncFileSystem(bytes(stage.path));
-      return {
-        async cut() {
-          for (const { root, name } of byRoot.values()) {
-            native.snapshotSubvolume(bytes(root), bytes(stage.path), name);
-          }
-          return viewOf(stage, sources, roots);
-        },
-        [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
-      };
+      return inStage(stage, async () => {
+        for (const { root, name } of byRoot.values()) {
+          native.snapshotSubvolume(bytes(root), bytes(stage.path), name);
+        }
+        return viewOf(stage, sources, roots);
+      });
     } catch (error) {
       await stage[Symbol.asyncDispose]();
       throw error;

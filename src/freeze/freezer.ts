@@ -30,7 +30,7 @@ export interface Freezer {
 }
 
 export interface Prepared extends AsyncDisposable {
-  /** The snapshot call; `mapped` as they are now. */
+  /** The snapshot call, once; `mapped` as they are now. What was prepared is the View's from then. */
   cut(mapped: readonly Buffer[]): Promise<View>;
 }
 

@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { Failure } from "../base/failure.ts";
 import { native } from "../seam/native.ts";
 import type { Freezer, FreezerKind, Prepared, Source, View } from "./freezer.ts";
-import { makeStage, type Stage } from "./stage.ts";
+import { inStage, makeStage, type Stage } from "./stage.ts";
 
 type Mirror = InstanceType<typeof native.Mirror>;
 
@@ -87,13 +87,10 @@ export const mirrored = (kind: "reflink" | "copy"): Freezer => ({
       // A page that is dirty already takes further stores without moving a time.
       await native.syncFileSystem(bytes(stage.path));
       await pass(parts, before);
-      return {
-        async cut(mapped) {
-          await pass(parts, [...before, ...mapped]);
-          return viewOf(kind, stage, parts);
-        },
-        [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
-      };
+      return inStage(stage, async (mapped) => {
+        await pass(parts, [...before, ...mapped]);
+        return viewOf(kind, stage, parts);
+      });
     } catch (error) {
       await stage[Symbol.asyncDispose]();
       throw error;

@@ -95,7 +95,12 @@ export const bestFreezer: Omit<Freezer, "kind"> = {
     return {
       async cut(now) {
         const views: [Source[], View][] = [];
-        for (const [own, prepared] of ready) views.push([own, await prepared.cut(now)]);
+        try {
+          for (const [own, prepared] of ready) views.push([own, await prepared.cut(now)]);
+        } catch (error) {
+          await together(views)[Symbol.asyncDispose]();
+          throw error;
+        }
         return together(views);
       },
       [Symbol.asyncDispose]: dispose,

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { native } from "../seam/native.ts";
+import type { Prepared } from "./freezer.ts";
 
 const PREFIX = ".holdall-view-";
 const OWNER = "owner";
@@ -25,6 +26,21 @@ export function commonFolder(paths: readonly string[]): string {
     while (at !== "/" && path !== at && !path.startsWith(`${at}/`)) at = dirname(at);
     return at;
   }, first);
+}
+
+/** What was prepared in a stage: it is the View's as soon as there is one. */
+export function inStage(stage: Stage, cut: Prepared["cut"]): Prepared {
+  let cutting = false;
+  return {
+    async cut(mapped) {
+      const view = await cut(mapped);
+      cutting = true;
+      return view;
+    },
+    async [Symbol.asyncDispose]() {
+      if (!cutting) await stage[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** Takes away what lies in a stage, snapshots first, and the stage itself. */
