@@ -1,0 +1,41 @@
+/**
+ * The process that runs schedules: `run.js FOLDER FIRST COUNT [PLANT]`, one line of JSON at the end.
+ * Started by `launch.ts`, under the shim that takes chance out of it.
+ */
+import { openSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
+import type { Report } from "./launch.ts";
+import { watchJobs } from "./quiet.ts";
+import { ground, runSchedule } from "./schedule.ts";
+
+const [folder = "", first = "0", count = "1"] = process.argv.slice(2);
+const still = openSync(process.env.HOLDALL_STILL ?? "", "r+");
+
+/** Sets the seed of all randomness that is not the schedule's own. */
+function reseed(seed: number): void {
+  const words = Buffer.alloc(16);
+  words.writeUInt32LE(seed >>> 0);
+  writeSync(still, words, 0, 16, 0);
+}
+
+// The threads that do file operations are there before any job.
+await (await open("/dev/null")).close();
+const quiet = watchJobs();
+reseed(0);
+const at = await ground(folder, quiet);
+reseed(0);
+// What is made once per process is made before any schedule that counts.
+await runSchedule(0, at);
+
+const report: Report = { steps: 0, acknowledged: 0, cpu: 0, bad: [], traces: [] };
+for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
+  reseed(seed);
+  const { steps, acknowledged, trace, wrong, log } = await runSchedule(seed, at);
+  report.steps += steps;
+  report.acknowledged += acknowledged;
+  report.traces.push(trace.slice(0, 16));
+  if (wrong !== null) report.bad.push({ seed, wrong, log: report.bad.length === 0 ? log : [] });
+}
+const { user, system } = process.cpuUsage();
+report.cpu = (user + system) / 1e6;
+process.stdout.write(`${JSON.stringify(report)}\n`);
