@@ -18,6 +18,8 @@ export interface Ask {
   effect(): unknown;
   /** Only what changes the store may be in doubt, or arrive after its sender's death. */
   readonly changes: boolean;
+  /** It is about what opens a repository, and never changes here. */
+  readonly opens: boolean;
 }
 
 interface Waiting extends Ask {
@@ -27,6 +29,8 @@ interface Waiting extends Ask {
 
 export interface Actor {
   readonly name: string;
+  /** Its calls that open the repository wait, too. */
+  readonly careful: boolean;
   readonly abort: AbortController;
   priority: number;
   state: "waiting to start" | "alive" | "dead" | "over";
@@ -66,6 +70,7 @@ export class Scheduler {
   add(name: string, act: (actor: Actor) => Promise<void>, killed: () => void): void {
     const actor: Actor = {
       name,
+      careful: this.chance.odds(0.1),
       abort: new AbortController(),
       priority: this.chance.below(1 << 20),
       state: "waiting to start",
@@ -93,8 +98,9 @@ export class Scheduler {
   private readonly successors = new Map<Actor, () => void>();
 
   /** Waits until the seed lets this call through. */
-  ask(actor: Actor, ask: Ask): Promise<unknown> {
-    if (actor.state === "dead") return Promise.reject(new Cut("a dead process calls nobody"));
+  async ask(actor: Actor, ask: Ask): Promise<unknown> {
+    if (actor.state === "dead") throw new Cut("a dead process calls nobody");
+    if (!actor.careful && ask.opens) return ask.effect();
     return new Promise((answer, refuse) => {
       actor.asks.push({ ...ask, answer, refuse });
     });
@@ -169,7 +175,10 @@ export class Scheduler {
     const [ask] = actor.asks.splice(this.chance.below(actor.asks.length), 1);
     if (ask === undefined) return;
     const { kill, doubt, kills } = this.weather;
-    if (this.kills < kills && this.chance.odds(kill)) return this.end(actor, ask);
+    if (this.kills < kills && this.chance.odds(kill)) {
+      this.end(actor, ask);
+      return;
+    }
     if (ask.changes && this.chance.odds(doubt)) {
       this.adrift(actor, ask);
       ask.refuse(new Failure("store_io", "the answer was lost"));

@@ -35,10 +35,12 @@ function take(own: Shelf, name: string): void {
   disturb(own, name, found.length);
 }
 
+const OPENS = /^(get|list) (slots|config|keys)\//;
+
 export function scheduledStore(own: Shelf, scheduler: Scheduler, actor: Actor): Store {
   const inner = openMemoryStore(own.objects);
   const ask = (what: string, changes: boolean, effect: () => unknown) =>
-    scheduler.ask(actor, { what, changes, effect });
+    scheduler.ask(actor, { what, changes, opens: OPENS.test(what), effect });
   const merge = (prefix: string, begun: Map<string, Buffer>, changed: Map<string, number>) => {
     const found: Listed[] = [];
     for (const [name, { length }] of begun) {
