@@ -8,7 +8,7 @@
  * thread. Threads sleep with a time limit in places; one that wakes in vain sleeps on.
  */
 import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { native } from "../../src/seam/native.ts";
 
 const TASKS = "/proc/self/task";
@@ -71,21 +71,24 @@ export interface Quiet {
   wait(owner: object): Promise<void>;
 }
 
-/** Turns of the event loop between two looks at threads, unless a job said something. */
-const PATIENCE = 6;
-
 /** Call it when no native job is under way; it counts those that start from now on. */
 export function watchJobs(): Quiet {
   const threads = new Threads();
   const live = new Map<object, number>();
   let owner: object = threads;
   let events = 0;
+  let hear = (): void => undefined;
+  const spoken = () =>
+    new Promise<void>((resolve) => {
+      hear = resolve;
+    });
   const { start } = native;
   const counting: typeof start = (keyring, index, spec, callback) => {
     const own = owner;
     live.set(own, (live.get(own) ?? 0) + 1);
     return start(keyring, index, spec, (event) => {
       events++;
+      hear();
       if (event.event === "done") live.set(own, (live.get(own) ?? 0) - 1);
       callback(event);
     });
@@ -95,17 +98,17 @@ export function watchJobs(): Quiet {
   return {
     async wait(by) {
       owner = by;
-      for (let patience = 0, seen = -1; ; patience--) {
+      for (;;) {
         // Two turns: what the first delivers may have queued what the second does.
         await turn();
         await turn();
         if (files()) continue;
-        // Jobs of others were asleep when they were last waited for, and nobody answered them since.
-        const busy = (live.get(by) ?? 0) > 0;
-        if (busy && seen === events && patience > 0) continue;
-        seen = events;
-        patience = PATIENCE;
-        if (busy && !threads.asleep()) continue;
+        const seen = events;
+        // Jobs of others slept when they were last waited for, and nobody answered them since.
+        if ((live.get(by) ?? 0) > 0 && !threads.asleep()) {
+          await Promise.race([spoken(), sleep(1)]);
+          continue;
+        }
         await turn();
         await turn();
         if (events === seen && !files()) return;
