@@ -19,7 +19,7 @@ import {
 import { type Chance, chance } from "./chance.ts";
 import { type Auditor, auditor, type Ledger, tagOf } from "./ledger.ts";
 import type { Quiet } from "./quiet.ts";
-import { type Actor, Scheduler } from "./scheduler.ts";
+import { type Actor, type Ask, Scheduler } from "./scheduler.ts";
 import { FILES, leftOut, SOURCE } from "./source.ts";
 import { type Shelf, scheduledStore, shelf } from "./store.ts";
 
@@ -41,18 +41,27 @@ export interface Outcome {
   readonly acknowledged: number;
 }
 
-function runtimeOf(own: Chance, signal: AbortSignal, years: number): Runtime {
-  let ticks = 0;
+type Sleep = (milliseconds: number) => Promise<unknown>;
+
+/** A clock that is wrong by so many years, and stands still between two sleeps. */
+function runtimeOf(own: Chance, signal: AbortSignal, years: number, sleep: Sleep): Runtime {
+  let now = NOW + Math.round(years * YEAR);
   return {
     signal,
-    clock: { now: () => NOW + Math.round(years * YEAR) + ++ticks, sleep: async () => undefined },
+    clock: {
+      now: () => now,
+      async sleep(milliseconds) {
+        await sleep(milliseconds);
+        now += milliseconds;
+      },
+    },
     random: (n) => own.bytes(n),
     emit: () => undefined,
   };
 }
 
 export async function ground(folder: string, quiet: Quiet): Promise<Ground> {
-  const runtime = runtimeOf(chance(7), new AbortController().signal, 0);
+  const runtime = runtimeOf(chance(7), new AbortController().signal, 0, async () => undefined);
   const objects = new Map<string, Buffer>();
   await init(runtime, openMemoryStore(objects), SECRET);
   return { bases: [objects], quiet, auditor: auditor(folder, SECRET, runtime) };
@@ -84,6 +93,13 @@ function save(mask: number, host: string): Task {
   };
 }
 
+const asleep = (milliseconds: number): Ask => ({
+  what: `sleeps ${Math.round(milliseconds)} ms`,
+  effect: () => undefined,
+  changes: false,
+  opens: false,
+});
+
 const CODES = ["store_io", "object_exists"];
 
 export async function runSchedule(seed: number, at: Ground): Promise<Outcome> {
@@ -105,7 +121,8 @@ export async function runSchedule(seed: number, at: Ground): Promise<Outcome> {
     const salt = 100 + born++;
     const years = own.pick([0, 0, -30, 12.5, 60]);
     const act = async (actor: Actor) => {
-      const runtime = runtimeOf(own.fork(salt), actor.abort.signal, years);
+      const doze: Sleep = (ms) => scheduler.ask(actor, asleep(ms));
+      const runtime = runtimeOf(own.fork(salt), actor.abort.signal, years, doze);
       const bare = scheduledStore(world.shelf, scheduler, actor);
       const store = own.fork(salt).odds(0.5) ? retry(bare, runtime) : bare;
       await using repository = await openRepository(store, SECRET, runtime);
