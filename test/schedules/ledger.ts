@@ -1,81 +1,75 @@
 /**
- * What was promised, and whether it holds: snapshots that a backup acknowledged and nobody asked to
- * forget. It looks at the store at one moment, without being scheduled, with a keyring of its own.
+ * What was promised: snapshots that a backup acknowledged and that nobody has asked to forget since.
+ *
+ * Whoever forgets asks first. Retention says afterwards only what it chose, so a tombstone that it
+ * puts is what ends a promise; but each of its groups keeps one snapshot at least.
  */
-import { rmSync } from "node:fs";
-import { join } from "node:path";
-import {
-  check,
-  hex,
-  openMemoryStore,
-  openRepository,
-  type Repository,
-  type Runtime,
-  restore,
-  type Secret,
-  type Snapshot,
-} from "../../src/index.ts";
-import { difference, SOURCE } from "./source.ts";
-import type { Shelf } from "./store.ts";
 
 export interface Promised {
   readonly id: string;
+  readonly host: string;
   readonly mask: number;
   /** Somebody was asked to forget it, and may have done so. */
   mayGo: boolean;
 }
 
-export interface Ledger {
-  readonly promised: Map<string, Promised>;
-}
+/** One snapshot by its id, or all but so many of each group. */
+export type Forgetting = { readonly id: string } | { readonly last: number };
 
-/** The tag by which a snapshot tells what it holds, acknowledged or not. */
-export const tagOf = (mask: number) => `holds ${mask}`;
-const maskOf = (s: Snapshot) => Number(/^holds (\d+)$/.exec(s.section.tags[0] ?? "")?.[1]);
+export class Ledger {
+  readonly promised = new Map<string, Promised>();
+  /** Hosts some snapshot of which a person wanted gone. */
+  readonly named = new Set<string>();
+  private readonly asked = new Set<Forgetting>();
+  /** How often somebody asked. */
+  private times = 0;
 
-export interface Auditor {
-  /** Every promise, one by one; throws at the first that is broken. */
-  audit(shelf: Shelf, ledger: Ledger): Promise<void>;
-  /** As above, and that the whole repository is in order. */
-  check(shelf: Shelf, ledger: Ledger): Promise<void>;
-}
+  /** The same promises, to be kept elsewhere. */
+  copy(): Ledger {
+    const other = new Ledger();
+    for (const [id, promised] of this.promised) other.promised.set(id, { ...promised });
+    for (const host of this.named) other.named.add(host);
+    return other;
+  }
 
-export function auditor(folder: string, secret: Secret, runtime: Runtime): Auditor {
-  const out = join(folder, "out");
-  const open = ({ objects }: Shelf) => openRepository(openMemoryStore(objects), secret, runtime);
-  const bring = async (repository: Repository, snapshot: Snapshot) => {
-    const options = { path: Buffer.from(SOURCE), target: out, workers: 1 };
-    try {
-      const { troubles } = await restore(runtime, repository, snapshot, options);
-      if (troubles > 0) return `${troubles} files could not be restored`;
-      return difference(out, maskOf(snapshot));
-    } catch (error) {
-      return `restore: ${(error as Error).message}`;
-    } finally {
-      rmSync(out, { recursive: true, force: true });
-    }
-  };
-  const audit = async (repository: Repository, ledger: Ledger) => {
-    const { snapshots, unreadable } = await repository.snapshots();
-    if (unreadable.length > 0) throw new Error(`unreadable: ${unreadable[0]?.reason}`);
-    const here = new Map(snapshots.map((s) => [hex(s.id), s]));
-    for (const { id, mayGo, mask } of ledger.promised.values()) {
-      if (mayGo) continue;
-      const snapshot = here.get(id);
-      if (snapshot === undefined) throw new Error(`acknowledged snapshot ${id} is gone`);
-      if (maskOf(snapshot) !== mask) throw new Error(`${id} does not say that it holds ${mask}`);
-      const wrong = await bring(repository, snapshot);
-      if (wrong !== null) throw new Error(`acknowledged snapshot ${id}: ${wrong}`);
-    }
-  };
-  return {
-    audit: async (shelf, ledger) => audit(await open(shelf), ledger),
-    async check(shelf, ledger) {
-      const repository = await open(shelf);
-      await audit(repository, ledger);
-      const { problems } = await check(runtime, repository, { read: 0 });
-      const [first] = problems;
-      if (first) throw new Error(`check: ${first.object}: ${first.message}`);
-    },
-  };
+  promise(id: string, host: string, mask: number): void {
+    this.promised.set(id, { id, host, mask, mayGo: false });
+  }
+
+  ask(forgetting: Forgetting): void {
+    this.times++;
+    this.asked.add(forgetting);
+    if (!("id" in forgetting)) return;
+    this.release(forgetting.id);
+    const host = this.promised.get(forgetting.id)?.host;
+    if (host !== undefined) this.named.add(host);
+  }
+
+  /** Not called for a process that died: what it asked for may still happen. */
+  over(forgetting: Forgetting): void {
+    this.asked.delete(forgetting);
+  }
+
+  /** A tombstone was put for this snapshot by retention, or asked for by a person. */
+  release(id: string): void {
+    const found = this.promised.get(id);
+    if (found !== undefined) found.mayGo = true;
+  }
+
+  /** Tells later whether nobody was forgetting anything from now until then. */
+  calm(): () => boolean {
+    const { times } = this;
+    const quiet = this.asked.size === 0;
+    return () => quiet && times === this.times;
+  }
+
+  /** It was brought back, and is promised again. */
+  renew(id: string): void {
+    const found = this.promised.get(id);
+    if (found !== undefined) found.mayGo = false;
+  }
+
+  kept(): Promised[] {
+    return [...this.promised.values()].filter(({ mayGo }) => !mayGo);
+  }
 }

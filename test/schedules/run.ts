@@ -4,11 +4,13 @@
  */
 import { openSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { RULES } from "../../src/repo/protocol/rules.ts";
+import { GUARDS } from "../model/guards.ts";
 import type { Report } from "./launch.ts";
 import { watchJobs } from "./quiet.ts";
 import { ground, runSchedule } from "./schedule.ts";
 
-const [folder = "", first = "0", count = "1"] = process.argv.slice(2);
+const [folder = "", first = "0", count = "1", plant = ""] = process.argv.slice(2);
 const still = openSync(process.env.HOLDALL_STILL ?? "", "r+");
 
 /** Sets the seed of all randomness that is not the schedule's own. */
@@ -26,6 +28,10 @@ const at = await ground(folder, quiet);
 reseed(0);
 // What is made once per process is made before any schedule that counts.
 await runSchedule(0, at);
+
+const guard = GUARDS.find((g) => g.guard === plant);
+if (plant !== "" && guard?.rules === undefined) throw new Error(`no guard ${plant}`);
+Object.assign(RULES, guard?.rules);
 
 const report: Report = { steps: 0, acknowledged: 0, cpu: 0, bad: [], traces: [] };
 for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {

@@ -37,7 +37,12 @@ function take(own: Shelf, name: string): void {
 
 const OPENS = /^(get|list) (slots|config|keys)\//;
 
-export function scheduledStore(own: Shelf, scheduler: Scheduler, actor: Actor): Store {
+export function scheduledStore(
+  own: Shelf,
+  scheduler: Scheduler,
+  actor: Actor,
+  placed: (name: string) => void,
+): Store {
   const inner = openMemoryStore(own.objects);
   const ask = (what: string, changes: boolean, effect: () => unknown) =>
     scheduler.ask(actor, { what, changes, opens: OPENS.test(what), effect });
@@ -57,7 +62,10 @@ export function scheduledStore(own: Shelf, scheduler: Scheduler, actor: Actor): 
     folder: null,
     async put(name, bytes) {
       const copy = Buffer.from(bytes);
-      await ask(`put ${name}`, true, () => place(own, name, copy));
+      await ask(`put ${name}`, true, () => {
+        place(own, name, copy);
+        placed(name);
+      });
       return { durable: name };
     },
     async get(name, range) {
