@@ -61,7 +61,7 @@ function runtimeOf(own: Chance, signal: AbortSignal, years: number, sleep: Sleep
       now: () => now,
       async sleep(milliseconds) {
         await sleep(milliseconds);
-        now += milliseconds;
+        now += Math.ceil(milliseconds);
       },
     },
     random: (n) => own.bytes(n),
