@@ -96,7 +96,6 @@ export function auditor(folder: string, secret: Secret, runtime: Runtime, empty:
   return {
     audit: async (objects, ledger) => void (await audit(await open(objects), ledger)),
     async settle(objects, ledger) {
-      await audit(await open(objects), ledger);
       const options = { maxUnused: 0, wait: 0, fenceAfter: 0 };
       for (let i = 0; i < 2; i++) await prune(runtime, await open(objects), options);
       const repository = await open(objects);
