@@ -94,7 +94,10 @@ export class Crowd {
         this.alone(["restore", id, "--to", out]);
         const found = readdirSync(out, { recursive: true, encoding: "utf8" })
           .filter((name) => statSync(join(out, name)).isFile())
-          .map((name) => ({ at: Number(/\d+$/.exec(name)?.[0]), bytes: readFileSync(join(out, name)) }))
+          .map((name) => ({
+            at: Number(/\d+$/.exec(name)?.[0]),
+            bytes: readFileSync(join(out, name)),
+          }))
           .filter(({ at, bytes }) => this.pool[at]?.equals(bytes));
         const whole = found.map(({ at }) => at).sort((a, b) => a - b);
         return whole.join() === files.join() ? [] : [`${id}: ${whole.join()} of ${files.join()}`];
@@ -169,7 +172,15 @@ export class Crowd {
   }
 
   private async prune(): Promise<void> {
-    const { code } = await this.run(["prune", "--max-unused", "0", "--fence-after", "0s"]);
+    const { code } = await this.run([
+      "prune",
+      "--max-unused",
+      "0%",
+      "--wait",
+      "0s",
+      "--fence-after",
+      "0s",
+    ]);
     if (code === 0) this.counts.prunes++;
   }
 

@@ -28,8 +28,8 @@ it.each([
   expect(refused, seed).toEqual([]);
   for (const count of [backups, prunes, forgotten, kills]) expect(count, seed).toBeGreaterThan(0);
   // Nobody is left; whatever the killed left behind, newcomers need no help.
-  crowd.alone(["prune", "--max-unused", "0"]);
-  crowd.alone(["prune", "--max-unused", "0"]);
+  crowd.alone(["prune", "--max-unused", "0%"]);
+  crowd.alone(["prune", "--max-unused", "0%"]);
   expect(crowd.broken(), seed).toEqual([]);
   crowd.alone(["check", "--read"]);
   const { stored, needed } = crowd.space();

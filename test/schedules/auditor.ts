@@ -85,7 +85,8 @@ export function auditor(folder: string, secret: Secret, runtime: Runtime, empty:
     const left = [...objects.keys()].filter((name) => /^condemned/.test(name));
     if (left.length > 0) throw new Error(`${left.length} condemned lists are left`);
     const again = await prune(runtime, await open(objects), { maxUnused: 0, dryRun: true });
-    if (again.plan.packs.length > 0) throw new Error(`a third prune would find ${JSON.stringify(again.plan)}`);
+    if (again.plan.packs.length > 0)
+      throw new Error(`a third prune would find ${JSON.stringify(again.plan)}`);
     let needed = 0;
     for (const snapshot of snapshots) needed += await alone(maskOf(snapshot));
     const stored = bytesOfPacks(objects);
