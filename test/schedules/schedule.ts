@@ -99,9 +99,21 @@ const asleep = (milliseconds: number): Ask => ({
   opens: false,
 });
 
-/** Who takes part: always a writer, and most often a prune. */
-function cast(own: Chance): [name: string, task: tasks.Task][] {
-  const out: [string, tasks.Task][] = [];
+type Cast = [name: string, task: tasks.Task][];
+
+/** As few as it takes: a writer that wants what is there, and who would take it away. */
+function duel(own: Chance): Cast {
+  const out: Cast = [["writer", tasks.saves(1 + own.below(0b111), "a")]];
+  for (let n = 1 + own.below(2); n > 0; n--) out.push([`condemner ${n}`, tasks.condemns]);
+  if (own.odds(0.5)) out.push(["forgetter", tasks.forgetsOne]);
+  if (own.odds(0.2)) out.push(["prune", tasks.prunes]);
+  if (own.odds(0.2)) out.push(["retention", tasks.retains(1)]);
+  return out;
+}
+
+/** Several writers that share some of what they save, and everybody else now and then. */
+function crowd(own: Chance): Cast {
+  const out: Cast = [];
   const hosts = ["a", "b"] as const;
   for (let n = 1 + own.below(3); n > 0; n--) {
     out.push([`writer ${n}`, tasks.saves(tasks.some(own), own.pick(hosts))]);
@@ -122,6 +134,7 @@ function weatherOf(own: Chance): Weather {
     kill: own.pick([0, 0.004, 0.02]),
     doubt: own.pick([0, 0, 0.03, 0.15]),
     kills: own.below(4),
+    short: own.pick([0, 0, 0.3]),
   };
 }
 
@@ -131,7 +144,7 @@ const ORDINARY = [
   "object_exists",
   "claims_open",
   "fenced",
-  ...(process.env.LAX ? ["missing_object"] : []),
+  ...(process.env.LAX ? ["missing_object", "object_missing"] : []),
 ];
 
 /** The id that a tombstone's name ends with. */
@@ -163,7 +176,7 @@ function hire(at: Ground, own: Chance, scheduler: Scheduler, place: Shelf, ledge
       if (born < MOST) begin(`${name}'`, task);
     });
   };
-  for (const [name, task] of cast(own)) begin(name, task);
+  for (const [name, task] of own.odds(0.6) ? duel(own) : crowd(own)) begin(name, task);
 }
 
 export async function runSchedule(seed: number, at: Ground): Promise<Outcome> {

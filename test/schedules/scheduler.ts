@@ -33,17 +33,21 @@ export interface Actor {
   readonly careful: boolean;
   readonly abort: AbortController;
   priority: number;
+  /** After so many calls it sleeps until all others are over or sleep, too. */
+  nap: number;
   state: "waiting to start" | "alive" | "dead" | "over";
   readonly asks: Waiting[];
   start(): void;
 }
 
-/** How rough the world is: probabilities at each call. */
+/** How rough the world is: probabilities at each call, and how often at most. */
 export interface Weather {
   readonly change: number;
   readonly kill: number;
   readonly doubt: number;
   readonly kills: number;
+  /** One listing of snapshots that comes back short, if there is one. */
+  readonly short: number;
 }
 
 export class Cut extends Error {}
@@ -59,6 +63,7 @@ export class Scheduler {
   private readonly late: Ask[] = [];
   private readonly trace = createHash("sha256");
   private kills = 0;
+  private shortened = false;
 
   constructor(chance: Chance, weather: Weather, quiet: Quiet) {
     this.chance = chance;
@@ -73,6 +78,7 @@ export class Scheduler {
       careful: this.chance.odds(0.1),
       abort: new AbortController(),
       priority: this.chance.below(1 << 20),
+      nap: this.chance.odds(0.6) ? this.chance.below(60) : -1,
       state: "waiting to start",
       asks: [],
       start: () => {
@@ -125,6 +131,14 @@ export class Scheduler {
     }
   }
 
+  /** Whether this listing lacks one object; it happens once. */
+  shortens(what: string): boolean {
+    if (this.shortened || !this.chance.odds(this.weather.short)) return false;
+    this.shortened = true;
+    this.happen(`${what} comes back short`, () => undefined);
+    return true;
+  }
+
   digest(): string {
     return this.trace.digest("hex");
   }
@@ -171,6 +185,10 @@ export class Scheduler {
   }
 
   private go(actor: Actor): void {
+    if (actor.nap-- === 0) {
+      actor.priority = -this.chance.below(1 << 20);
+      return;
+    }
     actor.asks.sort((a, b) => (a.what < b.what ? -1 : a.what > b.what ? 1 : 0));
     const [ask] = actor.asks.splice(this.chance.below(actor.asks.length), 1);
     if (ask === undefined) return;

@@ -35,6 +35,7 @@ function take(own: Shelf, name: string): void {
   disturb(own, name, found.length);
 }
 
+const PRUNING = /^(prune|condemner)/;
 const OPENS = /^(get|list) (slots|config|keys)\//;
 
 export function scheduledStore(
@@ -55,7 +56,11 @@ export function scheduledStore(
       if (name.startsWith(prefix) && scheduler.chance.odds(0.5)) found.push({ name, length });
     }
     const keyed = found.map((object) => ({ object, at: scheduler.chance.below(1 << 30) }));
-    return keyed.sort((a, b) => a.at - b.at).map(({ object }) => object);
+    const sorted = keyed.sort((a, b) => a.at - b.at).map(({ object }) => object);
+    // The one listing that the protocol allows to be short is of snapshots, and a sweep's.
+    const short = PRUNING.test(actor.name) && prefix === "snapshots/" && found.length > 0;
+    if (short && scheduler.shortens(`${actor.name} list ${prefix}`)) sorted.pop();
+    return sorted;
   };
   return {
     description: "schedule",

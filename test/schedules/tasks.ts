@@ -104,8 +104,9 @@ export const prunes: Task = async (runtime, repository, _world, chance) => {
 
 /** Condemns whatever the seed says, needed or not, and sweeps it: policy is never safety. */
 export const condemns: Task = async (runtime, repository, _world, chance) => {
+  const share = chance.pick([0.6, 1]);
   const choose = ({ packs }: { packs: readonly { name: string }[] }) =>
-    packs.map((p) => p.name).filter(() => chance.odds(0.6));
+    packs.map((p) => p.name).filter(() => chance.odds(share));
   const list = await condemn(runtime, repository, choose);
   if (list !== null) await sweep(runtime, repository, list, { wait: 0, fenceAfter: 0 });
 };
