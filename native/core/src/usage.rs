@@ -36,7 +36,8 @@ pub fn usage(table: &Table, needed: &IdSet) -> Vec<Usage> {
             let (pack, _, block) = table.blocks[(run.block + block) as usize];
             if let Some(usage) = found.get_mut(&table.packs[pack as usize].key()) {
                 let stored = u64::from(length) * u64::from(block.stored);
-                usage.used += stored / u64::from(block.plain).max(1);
+                // Rounded up: a pack of many small chunks, all needed, must not look half empty.
+                usage.used += stored.div_ceil(u64::from(block.plain).max(1));
             }
         }
     }
