@@ -15,9 +15,9 @@ import { cleanUpOnSignals, freshFileSystem, temporaryFolder } from "./place.ts";
 const MIB = 1 << 20;
 const CEILING_MIB = { backup: 128, restore: 256 };
 /** MiB given to `--memory`; undefined is the default. */
-const BUDGETS = [undefined, 72, 256];
+const BUDGETS = [undefined, 76, 256];
 
-const main = resolve(import.meta.dirname, "../src/cli/main.js");
+const main = resolve(import.meta.dirname, "../bin/holdall.js");
 const holdall = (...of: string[]): string[] => [process.execPath, main, ...of];
 
 interface Source {

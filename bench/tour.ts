@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, opendirSync, readFileSync, rmSync, writeFileSy
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-const main = resolve(import.meta.dirname, "../src/cli/main.js");
+const main = resolve(import.meta.dirname, "../bin/holdall.js");
 const place = mkdtempSync(join(tmpdir(), "holdall-tour-"));
 const env = {
   ...process.env,

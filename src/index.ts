@@ -25,14 +25,17 @@ export { type Runtime, systemRuntime } from "./base/runtime.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
+export type {
+  Instance,
+  Service,
+  StateUnit,
+  Step,
+} from "./instance/descriptor.ts";
+export type { Inventory, InventoryRow } from "./instance/inventory.ts";
 export { LEAST_MEMORY } from "./repo/budget.ts";
 export { cacheFolders, clearCaches } from "./repo/cache.ts";
-export {
-  type OpenOptions,
-  openRepository,
-  type Readable,
-  type Repository,
-} from "./repo/repository.ts";
+export type { Logged, Readable } from "./repo/log.ts";
+export { type OpenOptions, openRepository, type Repository } from "./repo/repository.ts";
 export type { Saved, UnitPlan, ViewPath } from "./repo/saving.ts";
 export type { Secret } from "./repo/secret.ts";
 export {
@@ -44,14 +47,42 @@ export {
 } from "./repo/select.ts";
 export { sectionsOf, total, unitsOf } from "./repo/units.ts";
 export { openMemoryStore } from "./store/memory.ts";
-export { openStore } from "./store/open.ts";
+export { openStore, type StoreOptions } from "./store/open.ts";
 export { readonly } from "./store/readonly.ts";
 export { retry } from "./store/retry.ts";
-export type { DeletionProof, DurableToken, Listed, Range, Store } from "./store/store.ts";
+export type { S3Settings } from "./store/s3/credentials.ts";
+export type {
+  Capabilities,
+  DeletionProof,
+  DurableToken,
+  Listed,
+  Range,
+  Remnant,
+  Retention,
+  Store,
+} from "./store/store.ts";
 export { type Rates, throttle } from "./store/throttle.ts";
+export { counted, Traffic } from "./store/traffic.ts";
 export { type BackupOptions, type BackupResult, backup } from "./verbs/backup.ts";
 export { type CheckOptions, type CheckResult, check } from "./verbs/check.ts";
+export { type DoctorResult, doctor, type Finding } from "./verbs/doctor.ts";
+export {
+  type ForgetOptions,
+  type ForgetResult,
+  forget,
+  type Grouping,
+  type GroupPlan,
+  type Policy,
+  type Verdict,
+} from "./verbs/forget.ts";
 export { type InitResult, init } from "./verbs/init.ts";
+export {
+  type Choice,
+  choose,
+  inventory,
+  livePlans,
+  type Selection,
+} from "./verbs/inventory.ts";
 export {
   addKey,
   type DrillResult,
@@ -61,6 +92,15 @@ export {
   removeKey,
   replaceKey,
 } from "./verbs/key.ts";
+export {
+  type PruneOptions,
+  type PrunePlan,
+  type PruneResult,
+  planPrune,
+  prune,
+  type Requests,
+} from "./verbs/prune.ts";
 export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
 export { type Stats, stats } from "./verbs/stats.ts";
+export { type UndeleteOptions, type UndeleteResult, undelete } from "./verbs/undelete.ts";

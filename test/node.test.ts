@@ -8,7 +8,7 @@ import { smoke } from "./support/smoke.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const MAJOR = "24";
-const MAIN = join(ROOT, ".build/src/cli/main.js");
+const MAIN = join(ROOT, ".build/bin/holdall.js");
 
 /**
  * Node of that line, kept between runs; no dependency of the project, or it would become its Node.

@@ -55,7 +55,7 @@ const paths = (name: string) => own.find((p) => p.name === name)?.files.map((f) 
 describe("npm pack", () => {
   it("gives holdall with its documents, its types and nothing of its tests", () => {
     const has = ["README.md", "LICENSE", "FORMAT.md", "package.json", ".build/src/index.d.ts"];
-    expect(paths("holdall")).toEqual(expect.arrayContaining([...has, ".build/src/cli/main.js"]));
+    expect(paths("holdall")).toEqual(expect.arrayContaining([...has, ".build/bin/holdall.js"]));
     expect(paths("holdall").filter((p) => /(^|\/)(test|bench|native)\//.test(p))).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import { type Peer, repositoryOf } from "./peer.ts";
 
 const SECRET = "correct horse battery staple";
 
-const main = resolve(import.meta.dirname, "../../src/cli/main.js");
+const main = resolve(import.meta.dirname, "../../bin/holdall.js");
 const holdall = (...words: string[]): string[] => [process.execPath, main, ...words];
 
 const HOLDALL: Peer = {

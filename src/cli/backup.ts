@@ -12,11 +12,11 @@ import {
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
+import { type InstanceFlags, unitsOf } from "./instance.ts";
 import { Session } from "./session.ts";
-import type { Flags } from "./settings.ts";
 import { count, duration, size } from "./words.ts";
 
-interface BackupFlags extends Flags {
+interface BackupFlags extends InstanceFlags {
   exclude?: string[];
   ignoreFile?: string;
   excludeCaches?: boolean;
@@ -41,7 +41,15 @@ function options(
   if (name !== undefined && (name === "" || name.includes("/") || name === "." || name === "..")) {
     throw new Failure("usage", `${name}: the name of a stream is one file name`);
   }
-  if (name === undefined && operands.length === 0)
+  const { instance } = flags;
+  const alone = ["service", "context"] as const;
+  for (const flag of alone) {
+    if (instance === undefined && flags[flag] !== undefined)
+      throw new Failure("usage", `--${flag} goes with --instance only`);
+  }
+  if (instance !== undefined && (name !== undefined || operands.length > 0))
+    throw new Failure("usage", "an instance goes with neither paths nor a stream");
+  if (name === undefined && operands.length === 0 && instance === undefined)
     throw new Failure("usage", "nothing to back up: give at least one path");
   if (flags.stdin !== undefined && flags.command !== undefined)
     throw new Failure("usage", "--stdin and --command do not go together");
@@ -79,8 +87,9 @@ export async function run(
   const paths = flags.command === undefined ? [...operands, ...command] : operands;
   const plan = options(flags, paths, command, session.workers);
   const started = performance.now();
+  const chosen = flags.instance === undefined ? {} : await unitsOf(session, flags);
   await using repository = await session.open();
-  const result = await backup(session.runtime, repository, plan);
+  const result = await backup(session.runtime, repository, { ...plan, ...chosen });
   session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
   return result.troubles > 0 ? 3 : 0;
 }

@@ -1,4 +1,8 @@
-/** A writer's claim and its end (draft: the deletion protocol gives them their full meaning). */
+/**
+ * A writer's claim and all that is said of it later. The upload id of each of these records is the
+ * claim's id, so that a listing tells which of them to read.
+ */
+import { UNTAGGED } from "./authority.ts";
 import { encode } from "./canonical.ts";
 import { Fields } from "./fields.ts";
 
@@ -30,5 +34,31 @@ export function decodeEnd(bytes: Buffer): Buffer {
   const f = Fields.of(bytes, "end", 2);
   const claim = f.bytes(16);
   f.extensions();
+  return claim;
+}
+
+/** An intent, or with the same fields a withdrawn mark. */
+export function encodeIntent(claim: Buffer, sweep: Buffer): Buffer {
+  return encode([claim, sweep, []]);
+}
+
+export function decodeIntent(bytes: Buffer): { claim: Buffer; sweep: Buffer } {
+  const f = Fields.of(bytes, "intent", 3);
+  const intent = { claim: f.bytes(16), sweep: f.bytes(16) };
+  f.extensions();
+  return intent;
+}
+
+/** A final fence; its tag is still to be put in. */
+export function encodeFence(claim: Buffer): Buffer {
+  return encode([claim, [], UNTAGGED]);
+}
+
+/** The id of the claim that is fenced. */
+export function decodeFence(bytes: Buffer): Buffer {
+  const f = Fields.of(bytes, "fence", 3);
+  const claim = f.bytes(16);
+  f.extensions();
+  f.bytes(UNTAGGED.length);
   return claim;
 }

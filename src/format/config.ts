@@ -2,7 +2,7 @@
 import { Failure } from "../base/failure.ts";
 import { encode } from "./canonical.ts";
 import { Fields } from "./fields.ts";
-import { decodeFlags, encodeFlags, type Flags, TODAY } from "./flags.ts";
+import { decodeFlags, encodeFlags, type Flags, NO_FLAGS } from "./flags.ts";
 import { decodeRetired, encodeRetired, RETIRED } from "./retired.ts";
 
 export interface Config {
@@ -18,7 +18,7 @@ export interface Config {
 
 export function encodeConfig(
   c: Omit<Config, "flags" | "retired"> & { readonly retired?: readonly Buffer[] },
-  flags: Flags = TODAY,
+  flags: Flags = NO_FLAGS,
 ): Buffer {
   const extensions = encodeRetired(c.retired ?? []);
   return encode([1, c.lineage, c.replica, c.generation, c.created, encodeFlags(flags), extensions]);

@@ -9,20 +9,9 @@ export const OPERATIONS = ["read", "write", "prune", "repair"] as const;
 export type Operation = (typeof OPERATIONS)[number];
 export type Flags = { readonly [O in Operation]: readonly string[] };
 
-/**
- * The chapter on claims and deletion as it stands: a tool that knows only its final form must not.
- */
-export const DRAFT_CLAIMS = "draft-claims-1";
-const KNOWN: readonly string[] = [DRAFT_CLAIMS];
+const KNOWN: readonly string[] = [];
 
 export const NO_FLAGS: Flags = { read: [], write: [], prune: [], repair: [] };
-/** What a repository made today needs of those who change it. */
-export const TODAY: Flags = {
-  read: [],
-  write: [DRAFT_CLAIMS],
-  prune: [DRAFT_CLAIMS],
-  repair: [DRAFT_CLAIMS],
-};
 
 export function encodeFlags(flags: Flags): Value {
   return OPERATIONS.map((operation) => [...flags[operation]]);

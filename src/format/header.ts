@@ -2,5 +2,5 @@
 
 /** Where the header says the type of its object. */
 export const TYPE_OFFSET = 8;
-/** The type of an end; claims lie in the same folder. */
-export const END = 11;
+/** Types of records that share a folder with others. */
+export const TYPES = { claim: 10, end: 11, intent: 12, withdrawn: 13, fence: 14 } as const;

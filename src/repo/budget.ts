@@ -5,9 +5,9 @@ import { Failure } from "../base/failure.ts";
 const SLOT = 16;
 /**
  * MiB of one worker: what it reads, gathers, compresses and opens again, and its zstd contexts. The
- * plaintext of one block is 1 MiB; four kinds of block are gathered at once.
+ * plaintext of a block is 4 MiB of data, or 1 MiB of one of three other kinds.
  */
-const WORKER = 12;
+const WORKER = 16;
 /** MiB of opened blocks kept for the next page, and of all that is small. */
 const SHARED = 12;
 /** A pack of data and one of metadata are filled while a third is sent. */

@@ -9,13 +9,31 @@ export const FOLDERS = {
   index: "index/",
   snapshot: "snapshots/",
   claim: "claims/",
+  fence: "fences/",
+  condemned: "condemned/",
+  tombstone: "tombstones/",
 } as const;
 
 export type Kind = keyof typeof FOLDERS;
 
+/** Without these something is lost; all else is made anew, or serves for a time only. */
+export const isLasting = (kind: Kind): boolean =>
+  ["slot", "config", "key", "pack", "snapshot"].includes(kind);
+
 /** Where an object of this kind and bare name lies. */
 export function objectPath(kind: Kind, name: string): string {
   return kind === "pack" ? `${FOLDERS.pack}${name.slice(0, 2)}/${name}` : FOLDERS[kind] + name;
+}
+
+const PROBES = "probes/";
+
+/** Where a thing lies that is put only to try a store; readers never look there. */
+export function probePath(id: Buffer): string {
+  return PROBES + id.toString("hex");
+}
+
+export function isProbe(path: string): boolean {
+  return path.startsWith(PROBES);
 }
 
 const NAME = /^[0-9a-f]{64}-[0-9a-f]{32}$/;
@@ -24,6 +42,11 @@ const NAME = /^[0-9a-f]{64}-[0-9a-f]{32}$/;
 export function bareName(path: string): string | null {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return NAME.test(name) ? name : null;
+}
+
+/** The id that a bare name ends with: of its upload, or of what the record speaks of. */
+export function uploadId(name: string): string {
+  return name.slice(-32);
 }
 
 /** Refuses an object whose bytes are not what its name says. */

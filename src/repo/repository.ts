@@ -10,7 +10,6 @@ import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Config } from "../format/config.ts";
 import { allow, type Operation } from "../format/flags.ts";
-import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { type JobWatch, runJob } from "../seam/job.ts";
 import {
   type Contents,
@@ -22,8 +21,10 @@ import {
 } from "../seam/native.ts";
 import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
-import { bareName, type Kind, objectPath } from "./layout.ts";
+import { bareName, isLasting, type Kind, objectPath } from "./layout.ts";
+import { Log, type Readable } from "./log.ts";
 import { getChecked, listAll, ofObject, stray } from "./objects.ts";
+import { Records } from "./records.ts";
 import type { Secret } from "./secret.ts";
 import { type Unlocked, unlock } from "./unlock.ts";
 
@@ -41,11 +42,24 @@ export interface OpenOptions {
 export interface IndexOptions {
   /** Every run is read from the store, whatever the cache has. */
   readonly stored?: boolean;
+}
+
+export interface AdoptOptions {
   /**
    * For who writes: packs that no run speaks of count only when one of these snapshots was made
    * under their claim. Of others that are listed nobody knows yet whether they are durable.
    */
   readonly all?: Readable;
+  /** Nothing new may rely on what is adopted. */
+  readonly doubted?: boolean;
+}
+
+export interface LoadOptions {
+  readonly stored?: boolean;
+  /** Packs that can be read, and that nothing new may rely on. */
+  readonly doubted?: readonly string[];
+  /** These are not all runs that there are: the cache keeps the others, too. */
+  readonly some?: boolean;
 }
 
 export interface Indexed {
@@ -57,10 +71,19 @@ export interface Indexed {
   readonly unindexed: readonly Contents[];
 }
 
-export interface Readable {
-  readonly snapshots: Snapshot[];
-  /** Records that cannot be read, with the reason. */
-  readonly unreadable: { name: string; reason: string }[];
+/** What a mark job reached: `lacking` lies in no trusted pack, `lost` in none at all. */
+export interface Marked {
+  readonly chunks: number;
+  readonly bytes: number;
+  readonly lacking: number;
+  readonly lost: number;
+  /** The id of a chunk that is lost, in hexadecimal. */
+  readonly example: string;
+}
+
+export interface RepositoryWatch extends JobWatch {
+  /** After each run that became durable; the job fails with what this fails with. */
+  indexed?(): Promise<void>;
 }
 
 export class Repository implements AsyncDisposable {
@@ -70,7 +93,9 @@ export class Repository implements AsyncDisposable {
   readonly config: Config;
   /** Path of the key slot that opened it. */
   readonly slot: string;
-  private readonly cache: Cache | null;
+  readonly records: Records;
+  readonly log: Log;
+  readonly cache: Cache | null;
   private readonly runtime: Runtime;
   private phase: Phase | undefined;
 
@@ -79,6 +104,8 @@ export class Repository implements AsyncDisposable {
     this.keyring = unlocked.keyring;
     this.config = unlocked.config;
     this.slot = unlocked.slot;
+    this.records = new Records(store, unlocked.keyring, runtime);
+    this.log = new Log(store, unlocked.keyring, this.records, cache, runtime);
     this.cache = cache;
     this.runtime = runtime;
   }
@@ -98,7 +125,9 @@ export class Repository implements AsyncDisposable {
   }
 
   putSealed(kind: Kind, { name, bytes }: Sealed, claim?: Buffer): Promise<DurableToken> {
-    return this.store.put(objectPath(kind, name), bytes, this.runtime.signal, claim && hex(claim));
+    const { signal } = this.runtime;
+    const lasting = isLasting(kind);
+    return this.store.put(objectPath(kind, name), bytes, signal, claim && hex(claim), lasting);
   }
 
   list(kind: Kind): Promise<Listed[]> {
@@ -118,63 +147,33 @@ export class Repository implements AsyncDisposable {
     }
   }
 
-  /** All snapshots, oldest first, and what could not be read of them. */
-  async snapshots(): Promise<Readable> {
-    const listed = await this.list("snapshot");
-    const unreadable: Readable["unreadable"] = [];
-    const found = await mapBounded(listed, FETCHES, async ({ name: path }) => {
-      try {
-        const name = bareName(path) ?? "";
-        const content = this.keyring.open("snapshot", name, await this.get(path));
-        return decodeSnapshot(content, (n, bytes) => this.keyring.open("section", n, bytes));
-      } catch (error) {
-        unreadable.push({ name: path, reason: ofObject(error).message });
-        return null;
-      }
-    });
-    const snapshots = found.filter((s) => s !== null);
-    for (const { id, closed } of snapshots) {
-      if (closed.length === 0) continue;
-      const message = `snapshot ${hex(id).slice(0, 8)}: ${closed.length} section does not open, what it holds is left out: ${closed[0]}`;
-      this.runtime.emit({ event: "warning", message });
-    }
-    snapshots.sort(
-      (a, b) => a.time - b.time || a.sequence - b.sequence || Buffer.compare(a.id, b.id),
-    );
-    if (unreadable.length === 0) await this.compareHeads(snapshots);
-    return { snapshots, unreadable };
-  }
-
-  /**
-   * A store can withhold what it has, or be rolled back: a client that was here before sees it,
-   * because what nothing came after must still be there.
-   */
-  private async compareHeads(snapshots: readonly Snapshot[]): Promise<void> {
-    if (this.cache === null) return;
-    const here = new Set(snapshots.map((s) => hex(s.id)));
-    const before = await this.cache.heads();
-    const gone = before.filter((id) => !here.has(id));
-    if (gone.length > 0) {
-      const ids = gone.map((id) => id.slice(0, 8)).join(" ");
-      const message = `snapshots that this client saw here are gone: ${ids}; was the store rolled back?`;
-      this.runtime.emit({ event: "warning", message });
-    }
-    const heads = headsOf(snapshots).map(hex);
-    if (heads.join() !== before.join()) await this.cache.pin(heads, this.runtime.random(8));
+  /** All snapshots that count, oldest first, and what could not be read of them. */
+  snapshots(): Promise<Readable> {
+    return this.log.read();
   }
 
   /**
    * Where every chunk is. Packs are listed after the runs were, so a run never names a pack that
    * the listing should have had but was made too early to have.
    */
-  async index({ stored = false, all }: IndexOptions = {}): Promise<Indexed> {
-    this.enter("index");
+  async index({ stored = false }: IndexOptions = {}): Promise<Indexed> {
     const runs = await this.list("index");
     const packs = await this.list("pack");
-    const index = new native.Index(
-      packs.map((p) => bareName(p.name) ?? ""),
-      packs.map((p) => p.length),
-    );
+    const loaded = await this.load(runs, packs, { stored });
+    const unindexed = await this.adopt(loaded.index, packs);
+    return { ...loaded, unindexed };
+  }
+
+  /** An index of what these runs say of these packs. */
+  async load(
+    runs: Listed[],
+    packs: Listed[],
+    { stored = false, doubted = [], some = false }: LoadOptions = {},
+  ): Promise<Omit<Indexed, "unindexed">> {
+    this.enter("index");
+    const names = packs.map((p) => bareName(p.name) ?? "");
+    const lengths = packs.map((p) => p.length);
+    const index = new native.Index(names, lengths, [...doubted]);
     const damaged: { name: string; reason: string }[] = [];
     await mapBounded(runs, FETCHES, async ({ name: path }) => {
       const name = bareName(path) ?? "";
@@ -183,17 +182,26 @@ export class Repository implements AsyncDisposable {
       try {
         index.add(this.keyring, name, await this.get(path), kept);
       } catch (error) {
-        damaged.push({ name: path, reason: ofObject(error).message });
+        const failure = ofObject(error);
+        // Compacted since it was listed: other runs say the same, or else the packs themselves.
+        if (failure.code !== "object_missing") {
+          damaged.push({ name: path, reason: failure.message });
+        }
       }
     });
-    const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
-    await this.cache?.dropOthers(listed, this.runtime.clock.now());
-    const unindexed = await this.adopt(index, packs, all);
-    return { index, runs, packs, damaged, unindexed };
+    if (!some) {
+      const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
+      await this.cache?.dropOthers(listed, this.runtime.clock.now());
+    }
+    return { index, runs, packs, damaged };
   }
 
   /** What a lost or unreadable run said, the packs that no run speaks of say themselves. */
-  private async adopt(index: Index, packs: Listed[], all?: Readable): Promise<Contents[]> {
+  async adopt(
+    index: Index,
+    packs: Listed[],
+    { all, doubted = false }: AdoptOptions = {},
+  ): Promise<Contents[]> {
     const names = new Set(index.unlisted().map((name) => objectPath("pack", name)));
     if (names.size === 0) return [];
     const unlisted = packs.filter(({ name }) => names.has(name));
@@ -201,12 +209,22 @@ export class Repository implements AsyncDisposable {
     const whole = found.filter((c) => c !== null);
     const proven = new Set(all?.snapshots.map((s) => hex(s.claim)));
     const good = whole.filter(({ claim }) => all === undefined || proven.has(claim));
-    for (const contents of good) index.addContents(contents);
+    for (const contents of good) index.addContents(contents, doubted);
     return good;
   }
 
-  /** The contents of one pack, of which no more is read; null when they are damaged. */
-  private async contents({ name: path, length }: Listed): Promise<Contents | null> {
+  /** A pack by its path, whatever a listing says; null when it is gone. */
+  async pack(path: string): Promise<Listed | null> {
+    try {
+      return { name: path, length: (await this.store.get(path)).length };
+    } catch (error) {
+      if (ofObject(error).code === "object_missing") return null;
+      throw error;
+    }
+  }
+
+  /** The contents of one pack, of which no more is read; null when they are damaged or gone. */
+  async contents({ name: path, length }: Listed): Promise<Contents | null> {
     const { signal } = this.runtime;
     const read = (offset: number, end: number) =>
       this.store.get(path, { offset, length: end - offset }, signal);
@@ -232,13 +250,15 @@ export class Repository implements AsyncDisposable {
   }
 
   /** Runs a native job against this repository. */
-  run<T>(index: Index, spec: JobSpec, watch: JobWatch = {}): Promise<T> {
+  run<T>(index: Index, spec: JobSpec, watch: RepositoryWatch = {}): Promise<T> {
     this.enter(PHASES[spec.verb] ?? "read");
     const folder = this.store.folder;
     const full = folder === null ? spec : { ...spec, folder: Buffer.from(folder) };
     const store = {
-      put: (kind: "pack" | "index", name: string, bytes: Buffer) =>
-        this.putSealed(kind, { name, bytes }, spec.claim),
+      put: async (kind: "pack" | "index", name: string, bytes: Buffer) => {
+        await this.putSealed(kind, { name, bytes }, spec.claim);
+        if (kind === "index") await watch.indexed?.();
+      },
       fetch: (pack: string, offset: number, length: number) =>
         this.store.get(objectPath("pack", pack), { offset, length }, this.runtime.signal),
     };
@@ -246,17 +266,13 @@ export class Repository implements AsyncDisposable {
   }
 }
 
-/** Snapshots that no other snapshot came after. */
-export function headsOf(snapshots: readonly Snapshot[]): Buffer[] {
-  const followed = new Set(snapshots.flatMap((s) => s.heads.map(hex)));
-  return snapshots.map((s) => s.id).filter((id) => !followed.has(hex(id)));
-}
-
 const PHASES: Partial<Record<JobSpec["verb"], Phase>> = {
   backup: "save",
   stream: "save",
   restore: "restore",
   check: "check",
+  mark: "mark",
+  copy: "copy",
 };
 
 /**

@@ -3,6 +3,7 @@ import { pathFields, unhex } from "../base/bytes.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Rule, Section, Unit } from "../format/section.ts";
 import type { Snapshot } from "../format/snapshot.ts";
+import type { JobWatch } from "../seam/job.ts";
 import type { Index, JobSpec } from "../seam/native.ts";
 import type { Repository } from "./repository.ts";
 import { sectionsOf } from "./units.ts";
@@ -75,7 +76,7 @@ export async function saveUnit(
   plan: UnitPlan,
   rest: Omit<JobSpec, "paths" | "exclude" | "parentRoot" | "parentHints">,
   parent: Unit | undefined,
-  progress: (counters: readonly number[]) => void,
+  watch: Omit<JobWatch, "trouble">,
 ): Promise<Saved> {
   const troubles: [Buffer, string][] = [];
   const spec: JobSpec = {
@@ -88,11 +89,11 @@ export async function saveUnit(
     ...(parent?.hints ? { parentHints: parent.hints } : {}),
   };
   const outcome = await repository.run<Outcome>(index, spec, {
+    ...watch,
     trouble(path, message) {
       troubles.push([path, message]);
       runtime.emit({ event: "trouble", ...pathFields(path), message });
     },
-    progress,
   });
   const { root, hints, users, groups, ...counts } = outcome;
   const unit: Unit = {

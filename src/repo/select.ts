@@ -7,7 +7,7 @@
 import { hex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Snapshot } from "../format/snapshot.ts";
-import type { Readable } from "./repository.ts";
+import type { Readable } from "./log.ts";
 import { sectionsOf } from "./units.ts";
 
 /** Splits `latest:/srv/www` into the snapshot and the path; no path is `/`. */

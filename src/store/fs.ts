@@ -12,7 +12,7 @@ import { dirname, join } from "node:path";
 import { Failure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import { type Files, fileFailure, systemFiles } from "./files.ts";
-import type { DurableToken, Listed, Range, Store } from "./store.ts";
+import type { DurableToken, Listed, Range, Remnant, Store } from "./store.ts";
 
 /** Temporary names begin with a dot, which no object's name does. */
 const TEMPORARY = ".tmp-";
@@ -28,11 +28,14 @@ export function openFolderStore(root: string, given: Files = systemFiles): Store
     get: (name, range) => get(files, root, name, range),
     list: (prefix) => list(files, root, prefix),
     async remove(name) {
-      await files.unlink(join(root, name)).catch((e: unknown) => {
-        throw fileFailure(e, name);
-      });
-      await files.syncFolder(dirname(join(root, name)));
+      const unlessAbsent = (error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw notDurable(error, name);
+      };
+      await files.unlink(join(root, name)).catch(unlessAbsent);
+      // Whoever took it away before may not have made that durable yet.
+      await files.syncFolder(dirname(join(root, name))).catch(unlessAbsent);
     },
+    remnants: (prefix) => remnants(files, root, prefix),
     async [Symbol.asyncDispose]() {},
   };
 }
@@ -160,6 +163,19 @@ async function get(files: Files, root: string, name: string, range?: Range): Pro
     }
   } catch (error) {
     throw fileFailure(error, name);
+  }
+}
+
+/** Temporary names below a folder, with the claims in them. */
+async function* remnants(files: Files, root: string, prefix: string): AsyncIterable<Remnant> {
+  const folder = join(root, prefix);
+  const entries = await files.list(folder).catch((error: unknown) => {
+    throw fileFailure(error, prefix);
+  });
+  for (const { name, isFolder } of entries) {
+    const [, claim] = /^\.tmp-([0-9a-f]*)-[0-9a-f]+$/.exec(name) ?? [];
+    if (isFolder) yield* remnants(files, root, `${prefix}${name}/`);
+    else if (claim !== undefined) yield { name: prefix + name, claim };
   }
 }
 

@@ -1,17 +1,18 @@
 /**
  * Saves paths, a stream or a command's output as one snapshot.
  *
- * Commit point: the put of the snapshot record, after every pack and index run is durable. Then the
- * claim gets its end mark. Killed before, nothing is acknowledged, and what was indexed is reused.
+ * Commit point: the put of the snapshot record, after every pack and index run is durable, once its
+ * claim is then seen without a fence. Killed before, nothing is acknowledged, and what was indexed
+ * is reused. Fenced by a prune, it begins again under a new claim, and uploads what is not safe.
  */
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
-import { encodeClaim, encodeEnd } from "../format/claim.ts";
 import { NO_FLAGS } from "../format/flags.ts";
 import { RULES, type Rule } from "../format/section.ts";
-import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
+import type { Snapshot } from "../format/snapshot.ts";
 import { budget } from "../repo/budget.ts";
-import { headsOf, type Readable, type Repository } from "../repo/repository.ts";
+import { headsOf, type Readable } from "../repo/log.ts";
+import type { Marked, Repository } from "../repo/repository.ts";
 import {
   type Counters,
   plus,
@@ -22,7 +23,8 @@ import {
   unitIn,
 } from "../repo/saving.ts";
 import { total } from "../repo/units.ts";
-import type { JobSpec } from "../seam/native.ts";
+import { type Attempt, write } from "../repo/writing.ts";
+import type { Index, JobSpec } from "../seam/native.ts";
 
 export interface BackupOptions {
   /** Absolute paths, as bytes. */
@@ -58,66 +60,128 @@ export interface BackupResult {
 }
 
 /**
- * Saves paths, standard input or a command's output. Resolves when the snapshot is durable.
+ * Saves paths, standard input or a command's output. Resolves when the snapshot is acknowledged.
  *
  * Emits `progress` about four times a second and `trouble` for each path that could not be saved as
  * it is; those are counted and recorded in the snapshot, and do not fail the call. Fails with
  * `source_unreadable` when nothing could be saved, `command_failed`, `interrupted` when the signal
- * aborts, `disk_full` and the other codes of the store. A failed backup leaves no snapshot.
+ * aborts, `fenced` when prunes never let it end, `disk_full` and the other codes of the store. A
+ * failed backup leaves no snapshot.
  */
 export async function backup(
   runtime: Runtime,
   repository: Repository,
   options: BackupOptions,
 ): Promise<BackupResult> {
-  const claim = runtime.random(16);
-  const writer = runtime.random(16);
-  const now = runtime.clock.now();
-  if (!options.dryRun) {
-    const content = encodeClaim(claim, writer, options.host, now);
-    await repository.put("claim", "claim", content, claim);
+  const run = new Run(runtime, repository, options);
+  const snapshot = options.dryRun
+    ? await run.dry()
+    : await write(runtime, repository, options.host, (attempt) => run.make(attempt));
+  const [, , , newBytes, storedBytes] = run.counters;
+  return { snapshot, newBytes, storedBytes, troubles: run.troubles };
+}
+
+/** What an attempt needs to know; a dry run has no claim. */
+type Ground = Pick<Attempt, "claim" | "writer" | "now" | "known" | "index"> & Partial<Attempt>;
+
+/** One backup: what is read of its source serves each of its attempts, as long as it is safe. */
+class Run {
+  counters: Counters = [0, 0, 0, 0, 0];
+  private readonly runtime: Runtime;
+  private readonly repository: Repository;
+  private readonly options: BackupOptions;
+  /** The snapshot's own id, whichever attempt is acknowledged. */
+  private readonly id: Buffer;
+  private saved: { units: Saved[]; parent: Snapshot | null } | null = null;
+  private warned = false;
+
+  constructor(runtime: Runtime, repository: Repository, options: BackupOptions) {
+    this.runtime = runtime;
+    this.repository = repository;
+    this.options = options;
+    this.id = runtime.random(16);
   }
-  const known = await repository.snapshots();
-  if (!options.dryRun) repository.allow("write", known);
-  for (const bad of known.unreadable) {
-    runtime.emit({
-      event: "warning",
-      message: `snapshot record ${bad.name} cannot be read: ${bad.reason}`,
+
+  get troubles(): number {
+    return this.saved?.units.reduce((n, { troubles }) => n + troubles.length, 0) ?? 0;
+  }
+
+  async dry(): Promise<Snapshot> {
+    const { runtime, repository } = this;
+    const known = await repository.snapshots();
+    const { index } = await repository.index();
+    const [claim, writer] = [runtime.random(16), runtime.random(16)];
+    return this.make({ claim, writer, now: runtime.clock.now(), known, index });
+  }
+
+  async make(ground: Ground): Promise<Snapshot> {
+    if (!this.warned) this.warn(ground.known);
+    if (this.saved !== null && !(await this.safe(ground.index, this.saved.units))) {
+      if (this.options.stream && this.options.stream.command.length === 0) {
+        throw new Failure("source_io", "a prune took what was saved, and the input is read up");
+      }
+      this.saved = null;
+    }
+    this.saved ??= await this.ingest(ground);
+    return describe(this.options, this.id, { ...ground, ...this.saved });
+  }
+
+  private warn({ unreadable }: Readable): void {
+    this.warned = true;
+    for (const bad of unreadable) {
+      const message = `snapshot record ${bad.name} cannot be read: ${bad.reason}`;
+      this.runtime.emit({ event: "warning", message });
+    }
+  }
+
+  /** Whether all that an earlier attempt saved lies in packs that this one may rely on. */
+  private async safe(index: Index, units: readonly Saved[]): Promise<boolean> {
+    const roots = units.map(({ unit }) => unit.root);
+    const hints = units.flatMap(({ unit }) => (unit.hints === null ? [] : [unit.hints]));
+    const spec: JobSpec = { verb: "mark", workers: 1, roots, hints };
+    const { lacking, lost } = await this.repository.run<Marked>(index, spec);
+    return lacking === 0 && lost === 0;
+  }
+
+  private async ingest(ground: Ground) {
+    const { options } = this;
+    const earlier = options.force || options.stream ? [] : like(ground.known, options);
+    const parent = earlier.at(-1) ?? null;
+    const units: Saved[] = [];
+    this.counters = [0, 0, 0, 0, 0];
+    for (const plan of options.units ?? [wholePlan(options)]) {
+      const last = earlier.findLast((s) => unitIn(s, plan) !== undefined) ?? null;
+      units.push(await this.unit(ground, plan, last, parent));
+    }
+    if (!options.stream && units.every(nothingSaved)) {
+      const message = "nothing could be saved: none of the paths can be read";
+      throw new Failure("source_unreadable", message);
+    }
+    return { units, parent };
+  }
+
+  /** `last` has this unit, `parent` is the snapshot before. */
+  private unit(
+    { claim, now, index, look }: Ground,
+    plan: UnitPlan,
+    last: Snapshot | null,
+    parent: Snapshot | null,
+  ): Promise<Saved> {
+    const { runtime, repository, options } = this;
+    const before = this.counters;
+    const totals = totalsOf(parent);
+    const spec = jobSpec(options, claim, now);
+    return saveUnit(runtime, repository, index, plan, spec, unitIn(last, plan), {
+      // An input that cannot be read again is read to its end: what was saved of it may be safe.
+      ...(look && !options.stream ? { indexed: look } : {}),
+      progress: (counters) => {
+        this.counters = plus(before, counters);
+        const [files, read, reused, newBytes, storedBytes] = this.counters;
+        const bytes = read + reused;
+        runtime.emit({ event: "progress", files, bytes, newBytes, storedBytes, ...totals });
+      },
     });
   }
-  const { index, unindexed } = await repository.index({ all: known });
-  if (!options.dryRun) await repository.putRuns(unindexed, claim);
-  const earlier = options.force || options.stream ? [] : like(known, options);
-  const parent = earlier.at(-1) ?? null;
-  const plans = options.units ?? [wholePlan(options)];
-  const totals = totalsOf(parent);
-  let before: Counters = [0, 0, 0, 0, 0];
-  let counters = before;
-  const saved: Saved[] = [];
-  for (const plan of plans) {
-    before = counters;
-    const last = earlier.findLast((s) => unitIn(s, plan) !== undefined) ?? null;
-    const tell = (now: readonly number[]) => {
-      counters = plus(before, now);
-      const [files, read, reused, newBytes, storedBytes] = counters;
-      const bytes = read + reused;
-      runtime.emit({ event: "progress", files, bytes, newBytes, storedBytes, ...totals });
-    };
-    const rest = jobSpec(options, claim, now);
-    saved.push(await saveUnit(runtime, repository, index, plan, rest, unitIn(last, plan), tell));
-  }
-  if (!options.stream && saved.every(nothingSaved)) {
-    throw new Failure("source_unreadable", "nothing could be saved: none of the paths can be read");
-  }
-  const snapshot = describe(options, { claim, writer, now }, known, parent, saved, runtime);
-  if (!options.dryRun) {
-    const seal = (bytes: Buffer) => repository.keyring.seal("section", bytes);
-    await repository.put("snapshot", "snapshot", encodeSnapshot(snapshot, seal), claim);
-    await repository.put("claim", "end", encodeEnd(claim), claim);
-  }
-  const [, , , newBytes, storedBytes] = counters;
-  const troubles = saved.reduce((n, s) => n + s.troubles.length, 0);
-  return { snapshot, newBytes, storedBytes, troubles };
 }
 
 /** Files and bytes of the snapshot before, where there is one. */
@@ -152,15 +216,16 @@ function nothingSaved({ plan, unit, troubles }: Saved): boolean {
   return failed && unit.entries <= new Set(above).size;
 }
 
-/** Snapshots of the same host and paths, or of the same host and instance, oldest first. */
+/**
+ * Snapshots of the same host and paths, or of the same host and instance, oldest first; what they
+ * had is believed chunk by chunk only.
+ */
 function like({ snapshots }: Readable, options: BackupOptions): Snapshot[] {
-  const { units, instance = "", paths } = options;
+  const { host, units, instance = "", paths } = options;
   const samePaths = ({ section }: Snapshot) =>
     section.paths.length === paths.length && section.paths.every((p, i) => paths[i]?.equals(p));
-  return snapshots.filter(
-    (s) =>
-      s.host === options.host && s.instance === instance && (units !== undefined || samePaths(s)),
-  );
+  const same = (s: Snapshot) => s.host === host && s.instance === instance;
+  return snapshots.filter((s) => same(s) && (units !== undefined || samePaths(s)));
 }
 
 function jobSpec(options: BackupOptions, claim: Buffer, now: number): JobSpec {
@@ -196,25 +261,30 @@ function rulesOf(options: BackupOptions): Rule[] {
   ];
 }
 
-function describe(
-  options: BackupOptions,
-  own: { claim: Buffer; writer: Buffer; now: number },
-  known: Readable,
-  parent: Snapshot | null,
-  saved: readonly Saved[],
-  runtime: Runtime,
-): Snapshot {
-  const [section, ...more] = toSections(saved, options.tags ?? []);
+interface Facts {
+  readonly claim: Buffer;
+  readonly writer: Buffer;
+  readonly now: number;
+  readonly known: Readable;
+  readonly parent: Snapshot | null;
+  readonly units: readonly Saved[];
+}
+
+function describe(options: BackupOptions, id: Buffer, facts: Facts): Snapshot {
+  const { claim, writer, now, parent } = facts;
+  // An attempt that was fenced may have left a record of this very snapshot.
+  const others = facts.known.snapshots.filter((s) => !s.id.equals(id));
+  const [section, ...more] = toSections(facts.units, options.tags ?? []);
   if (section === undefined) throw new Failure("source_unreadable", "there is no unit to save");
   return {
-    id: runtime.random(16),
+    id,
     instance: options.instance ?? "",
     host: options.host,
-    time: own.now,
-    writer: own.writer,
-    sequence: 1 + Math.max(0, ...known.snapshots.map((s) => s.sequence)),
-    heads: headsOf(known.snapshots),
-    claim: own.claim,
+    time: now,
+    writer,
+    sequence: 1 + others.reduce((most, s) => Math.max(most, s.sequence), 0),
+    heads: headsOf(others),
+    claim,
     parent: parent?.id ?? null,
     tool: options.tool,
     flags: NO_FLAGS,

@@ -8,7 +8,7 @@ import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { decodeClaim, decodeEnd } from "../format/claim.ts";
 import { decodeConfig } from "../format/config.ts";
-import { END, TYPE_OFFSET } from "../format/header.ts";
+import { TYPE_OFFSET, TYPES } from "../format/header.ts";
 import { bareName } from "../repo/layout.ts";
 import type { Repository } from "../repo/repository.ts";
 import { unitsOf } from "../repo/units.ts";
@@ -38,7 +38,7 @@ const OPEN: { [K in "slot" | "config" | "key" | "claim"]: Open } = {
   config: ({ keyring }, name, bytes) => decodeConfig(keyring.open("config", name, bytes)),
   key: ({ keyring }, name, bytes) => keyring.load(name, bytes),
   claim: ({ keyring }, name, bytes) =>
-    bytes[TYPE_OFFSET] === END
+    bytes[TYPE_OFFSET] === TYPES.end
       ? decodeEnd(keyring.open("end", name, bytes))
       : decodeClaim(keyring.open("claim", name, bytes)),
 };

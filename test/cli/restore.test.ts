@@ -110,7 +110,7 @@ it("refuses a tar stream on a terminal", () => {
   using w = world();
   w.run(["init"]);
   w.run(["backup", w.source]);
-  const main = join(import.meta.dirname, "../../.build/src/cli/main.js");
+  const main = join(import.meta.dirname, "../../.build/bin/holdall.js");
   const on = (...args: string[]) =>
     execFileSync(
       "python3",

@@ -28,7 +28,7 @@ const runtime = { ...systemRuntime(), clock };
 async function save(store: Store, source: string) {
   const repository = await openRepository(store, secret, runtime);
   const paths = [Buffer.from(source)];
-  return backup(runtime, repository, { paths, host: "h", workers: 1, memory: 72, tool: "test" });
+  return backup(runtime, repository, { paths, host: "h", workers: 1, memory: 76, tool: "test" });
 }
 
 async function brings(repo: string, id: Buffer, source: string, target: string): Promise<void> {

@@ -13,7 +13,7 @@ import { witness } from "../support/witness.ts";
 
 const KEY = "17".repeat(32);
 
-const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
+const MAIN = join(import.meta.dirname, "../../.build/bin/holdall.js");
 const SEED = Number(process.env.SEED ?? 11);
 const ROUNDS = process.env.SLOW ? 40 : 5;
 

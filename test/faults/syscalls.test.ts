@@ -85,7 +85,7 @@ async function open(own: string, secret = OLD, cache?: string): Promise<Reposito
 
 function save(repository: Repository, path: string, tag: string) {
   const paths = [Buffer.from(path)];
-  const plan = { paths, host: "test", tags: [tag], workers: 1, memory: 72, tool: "test" };
+  const plan = { paths, host: "test", tags: [tag], workers: 1, memory: 76, tool: "test" };
   return backup(runtime, repository, plan);
 }
 

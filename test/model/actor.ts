@@ -34,6 +34,56 @@ export interface Local {
   readonly flight?: Flight | null;
 }
 
+/** An object that a process may put, whatever it then holds. */
+export interface Made {
+  readonly kind: Listing;
+  readonly name: string;
+  readonly record: Stored;
+}
+
+/**
+ * What a process may still do, and what may still make a difference to it: the ground on which
+ * states are told to be alike and steps to commute. Too much is slow; too little would hide
+ * something, and is found out: `World` checks each of a process's steps against what was foreseen.
+ */
+export interface Ahead<L extends Local> {
+  /** Every object that the process may ever put. */
+  readonly makes: readonly Made[];
+  /** Whether it may yet put or remove the object. */
+  alters(local: L, record: Stored): boolean;
+  /** Whether an answer yet to come may be another for the object's sake. */
+  heeds(local: L, record: Stored): boolean;
+  /** Whether the answer to what it lists or reads now may be. */
+  cares(local: L, record: Stored): boolean;
+  /** Whether it remembers having seen the object, in a way that still matters. */
+  views(local: L, record: Stored): boolean;
+  /** Whether it means to act on the object, which would make no difference if that is gone. */
+  mentions(local: L, record: Stored): boolean;
+  without(local: L, gone: readonly Stored[]): L;
+  /** The same local, without what makes no difference to anything it can still do. */
+  forget(local: L): L;
+  /** Whether the answer is settled by these objects, whatever else the listing shows. */
+  enough(local: L, found: readonly Found[]): boolean;
+}
+
+/** Foresees nothing in particular; `kinds` says what may still be changed and listed. */
+export function ahead<L extends Local>(
+  makes: readonly Made[],
+  kinds: (local: L) => { readonly alters: readonly Listing[]; readonly heeds: readonly Listing[] },
+): Ahead<L> {
+  return {
+    makes,
+    alters: (l, r) => kinds(l).alters.includes(nameOf(r).kind),
+    heeds: (l, r) => kinds(l).heeds.includes(nameOf(r).kind),
+    cares: (l, r) => kinds(l).heeds.includes(nameOf(r).kind),
+    views: () => false,
+    mentions: () => false,
+    without: (l) => l,
+    forget: (l) => l,
+    enough: () => false,
+  };
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a world runs processes of every kind
 export interface Actor<L extends Local = any> {
   readonly start: L;
@@ -46,8 +96,7 @@ export interface Actor<L extends Local = any> {
   readonly atOnce?: boolean;
   /** Whether the outcome of its puts may stay unknown. */
   readonly doubts?: boolean;
-  /** Kinds that it may yet put or remove; too many is slow, too few is wrong. */
-  changes(local: L): readonly Listing[];
+  readonly ahead: Ahead<L>;
 }
 
 /** What the environment around the steps does otherwise than it should, to see a guard matter. */
@@ -71,7 +120,7 @@ export function rowsOf(found: readonly Found[]): string[] {
   return [...new Set(rows)].sort();
 }
 
-function nameOf(record: Stored): { kind: Listing; name: string } {
+export function nameOf(record: Stored): { kind: Listing; name: string } {
   switch (record.type) {
     case "claim":
       return { kind: "claim", name: `claim ${record.claim}` };
@@ -89,6 +138,15 @@ function nameOf(record: Stored): { kind: Listing; name: string } {
     default:
       return { kind: record.type, name: record.name };
   }
+}
+
+export function made(record: Stored): Made {
+  return { ...nameOf(record), record };
+}
+
+/** The pack that a run is put for; null for a run that may name any. */
+export function packOf(run: string): string | null {
+  return /^m/.test(run) ? null : run.replace(/^r/, "p").replace(/r$/, "p");
 }
 
 /** The removal of the object that holds a record. */

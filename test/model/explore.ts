@@ -20,7 +20,7 @@ export interface Options {
   /** Keep all states, so that a violation can be told step by step. */
   readonly trace?: boolean;
   readonly limit?: number;
-  /** Leave out every reduction: to see that they hide nothing. */
+  /** Leave out symmetry too; whether all else is reduced is told by the world. */
   readonly full?: boolean;
   /** Called with every state that was found; a text is a violation. */
   readonly each?: (row: Int32Array) => string | null;
@@ -28,7 +28,7 @@ export interface Options {
 }
 
 export function explore(world: World, options: Options = {}): Report {
-  const successors = new Successors(world, !options.full);
+  const successors = new Successors(world);
   const seen = new Seen();
   const rows = new Rows(world.width);
   const parents: number[] = [];
@@ -39,6 +39,15 @@ export function explore(world: World, options: Options = {}): Report {
   let [transitions, depth, levelEnd, from] = [0, 0, 1, 0];
   let broken: string | null = null;
 
+  // Many states share what a reader sees; each such store is read once.
+  const read = new Seen();
+  const store = new Int32Array(world.locals);
+  const judge = (state: Int32Array): void => {
+    store.set(state.subarray(0, world.locals));
+    hashRow(store);
+    if (read.add()) broken = violation(world, state);
+  };
+
   const take = (found: Int32Array, parent: number): void => {
     symmetry?.least(found, least);
     const state = symmetry === null ? found : least;
@@ -46,7 +55,7 @@ export function explore(world: World, options: Options = {}): Report {
     if (!seen.add()) return;
     rows.push(state);
     if (options.trace) parents.push(parent);
-    broken ??= parent < 0 || mayBreak(world, row, found) ? violation(world, state) : null;
+    if (broken === null && (parent < 0 || mayBreak(world, row, found))) judge(state);
     broken ??= options.each?.(state) ?? null;
   };
   const emit = () => {
@@ -57,7 +66,7 @@ export function explore(world: World, options: Options = {}): Report {
   take(world.initial(), -1);
   const report = (exhausted: boolean): Report => {
     const path = broken !== null && options.trace ? pathTo(rows.length - 1, parents) : [];
-    const trace = tell(world, path, rows, !options.full);
+    const trace = tell(world, path, rows);
     return { states: seen.size, transitions, depth, violation: broken, trace, exhausted };
   };
   while (from < rows.length && broken === null) {
@@ -82,8 +91,8 @@ function pathTo(last: number, parents: readonly number[]): number[] {
 }
 
 /** Says which step leads from each state of the path to the next. */
-function tell(world: World, path: readonly number[], rows: Rows, reduced: boolean): string[] {
-  const successors = new Successors(world, reduced);
+function tell(world: World, path: readonly number[], rows: Rows): string[] {
+  const successors = new Successors(world);
   const [from, to] = [new Int32Array(world.width), new Int32Array(world.width)];
   return path.slice(1).map((next, i) => {
     rows.read(path[i] ?? 0, from);

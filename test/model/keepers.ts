@@ -19,7 +19,17 @@ import {
   START_RETIRE,
 } from "../../src/repo/protocol/retire.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
-import { type Actor, type Local, plain, putBulk, putting, removing, rowsOf } from "./actor.ts";
+import {
+  type Actor,
+  ahead,
+  type Local,
+  made,
+  plain,
+  putBulk,
+  putting,
+  removing,
+  rowsOf,
+} from "./actor.ts";
 
 export interface CompactLocal extends Local {
   readonly c: Compact;
@@ -54,7 +64,11 @@ export function compactActor(id: string, rules: Rules): Actor<CompactLocal> {
       return [onward({ rows, c: compactAfter(l.c, plain(reply), rows.map(packOf), rules) })];
     },
     restart: () => [],
-    changes: (l) => (nextOfCompact(l.c, rules).do === "stop" ? [] : ["index"]),
+    ahead: ahead([made({ type: "run", name: `${id}r` })], (l) =>
+      nextOfCompact(l.c, rules).do === "stop"
+        ? { alters: [], heeds: [] }
+        : { alters: ["index"], heeds: ["index", "pack"] },
+    ),
   };
 }
 
@@ -65,7 +79,7 @@ export interface ForgetLocal extends Local {
 }
 
 /** Retention may forget any snapshot because of any other that passed the test. */
-export function retainActor(rules: Rules): Actor<ForgetLocal> {
+export function retainActor(rules: Rules, names: readonly string[]): Actor<ForgetLocal> {
   return {
     start: { f: START_FORGET, reason: [], acked: [] },
     move({ f }) {
@@ -87,7 +101,13 @@ export function retainActor(rules: Rules): Actor<ForgetLocal> {
       }));
     },
     restart: () => [],
-    changes: ({ f }) => (nextOfForget(f, rules).do === "stop" ? [] : ["tombstone"]),
+    ahead: ahead(
+      names.map((snapshot) => made({ type: "tombstone", snapshot })),
+      ({ f }) =>
+        nextOfForget(f, rules).do === "stop"
+          ? { alters: [], heeds: [] }
+          : { alters: ["tombstone"], heeds: ["snapshot", "fence"] },
+    ),
   };
 }
 
@@ -108,7 +128,11 @@ export function retireActor(): Actor<RetireLocal> {
     },
     answer: ({ r }, reply) => [{ r: retireAfter(r, plain(reply)) }],
     restart: () => [],
-    changes: ({ r }) => (nextOfRetire(r).do === "stop" ? [] : ["claim"]),
+    ahead: ahead([], ({ r }) =>
+      nextOfRetire(r).do === "stop"
+        ? { alters: [], heeds: [] }
+        : { alters: ["claim"], heeds: ["claim"] },
+    ),
   };
 }
 
@@ -119,7 +143,10 @@ export function lateActor(rows: string): Actor<NameLocal> {
     move: ({ done }) => (done ? { do: "stop", outcome: "late" } : putBulk("index", "r1", rows)),
     answer: () => [{ done: true }],
     restart: () => [],
-    changes: ({ done }) => (done ? [] : ["index"]),
+    ahead: ahead([made({ type: "run", name: "r1" })], ({ done }) => ({
+      alters: done ? [] : ["index"],
+      heeds: [],
+    })),
   };
 }
 
@@ -131,6 +158,9 @@ export function forgetActor(snapshot: string): Actor<NameLocal> {
       done ? { do: "stop", outcome: "forgotten" } : putting({ type: "tombstone", snapshot }),
     answer: () => [{ done: true }],
     restart: () => [],
-    changes: ({ done }) => (done ? [] : ["tombstone"]),
+    ahead: ahead([made({ type: "tombstone", snapshot })], ({ done }) => ({
+      alters: done ? [] : ["tombstone"],
+      heeds: [],
+    })),
   };
 }

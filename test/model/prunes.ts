@@ -6,7 +6,6 @@ import {
   nextOfCondemn,
   startCondemn,
 } from "../../src/repo/protocol/condemn.ts";
-import type { Listing } from "../../src/repo/protocol/records.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
 import {
   nextOfSweep,
@@ -17,10 +16,12 @@ import {
 } from "../../src/repo/protocol/sweep.ts";
 import {
   type Actor,
+  ahead,
   both,
   type Found,
   type Local,
   type Move,
+  made,
   minus,
   plain,
   putBulk,
@@ -31,6 +32,7 @@ import {
   type Slips,
   union,
 } from "./actor.ts";
+import { type Around, SweepAhead } from "./sweep-ahead.ts";
 
 export interface CondemnLocal extends Local {
   readonly c: Condemn;
@@ -58,7 +60,22 @@ export function condemnActor(name: string): Actor<CondemnLocal> {
       }));
     },
     restart: () => [],
-    changes: ({ c }) => (nextOfCondemn(c).do === "stop" ? [] : ["condemned"]),
+    ahead: {
+      ...ahead(
+        [made({ type: "condemned", name, packs: [], marked: [], tombstones: [] })],
+        ({ c }) => {
+          const steps = nextOfCondemn(c).do === "stop" ? [] : CONDEMN_STEPS.slice(c.step);
+          const heeds = steps.filter((step) => step !== "choose" && step !== "put");
+          return { alters: steps.length > 0 ? ["condemned"] : [], heeds };
+        },
+      ),
+      alters: ({ c }, r) =>
+        r.type === "condemned" && r.name === name && nextOfCondemn(c).do !== "stop",
+      forget: (l) =>
+        nextOfCondemn(l.c).do === "stop"
+          ? { c: { ...startCondemn(name), step: CONDEMN_STEPS.length } }
+          : l,
+    },
   };
 }
 
@@ -103,7 +120,7 @@ export interface SweepLocal extends Local {
 export function sweepActor(
   id: string,
   list: string,
-  refs: (snapshot: string) => string,
+  around: Around,
   rules: Rules,
   slips: Slips,
 ): Actor<SweepLocal> {
@@ -115,6 +132,8 @@ export function sweepActor(
     byIndex: [],
     stored: "nothing",
   };
+  const ahead = new SweepAhead(id, list, around, rules, slips, start);
+  const refs = (snapshot: string) => ahead.refs(snapshot);
 
   function move(l: SweepLocal): Move {
     if (l.s === null) return { do: "await", name: list };
@@ -180,21 +199,5 @@ export function sweepActor(
     const s = now.lost ? now.s : sweepAfter(now.s, plain(reply), rules);
     return [onward({ ...now, s })];
   }
-  const changes = (l: SweepLocal) =>
-    l.s !== null && move(l).do === "stop" ? [] : left(l.s, rules);
-  return { start, move, answer, restart: () => [], changes };
-}
-
-/** Kinds that a sweep may still change; all that any sweep may, before it has begun. */
-function left(s: Sweep | null, rules: Rules): Listing[] {
-  const steps = s === null ? rules.sweep : rules.sweep.slice(s.step);
-  const changes: Partial<Record<Rules["sweep"][number], Listing[]>> = {
-    intend: ["fence"],
-    settle: ["fence"],
-    copy: ["pack", "index"],
-    unlink: s === null || s.list.tombstones.length > 0 ? ["snapshot"] : [],
-    remove: ["pack"],
-    release: ["condemned"],
-  };
-  return steps.flatMap((step) => changes[step] ?? []);
+  return { start, move, answer, restart: () => [], ahead };
 }

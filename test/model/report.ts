@@ -23,7 +23,8 @@ interface Variant extends Options {
 export function run(scene: Scene, variant: Variant = {}): Result {
   const start = process.hrtime.bigint();
   const { rules, slips, liveness, ...options } = variant;
-  const world = new World(setUp(scene, { ...RULES, ...rules }, slips));
+  const stage = setUp(scene, { ...RULES, ...rules }, slips);
+  const world = new World({ ...stage, newcomers: liveness ?? false }, !options.full);
   const live = new Liveness(world, slips);
   const each = (row: Int32Array) => live.check(row);
   const report = explore(world, { ...options, ...(liveness && { each }) });
@@ -48,7 +49,7 @@ export interface Walks {
 /** Walks with the seeds from `first` on, up to the first violation. */
 export function runWalks(scene: Scene, first: number, count: number, variant: Variant = {}): Walks {
   const start = process.hrtime.bigint();
-  const world = new World(setUp(scene, { ...RULES, ...variant.rules }, variant.slips));
+  const world = new World(setUp(scene, { ...RULES, ...variant.rules }, variant.slips), false);
   let [walks, steps] = [0, 0];
   let broken: Walk | null = null;
   for (let seed = first; seed < first + count && broken === null; seed++) {

@@ -6,9 +6,10 @@
 import type { Kept, Stored } from "../../src/repo/protocol/records.ts";
 import { RULES, type Rules } from "../../src/repo/protocol/rules.ts";
 import type { Actor, Slips } from "./actor.ts";
-import { putting, rowsFor } from "./actor.ts";
+import { putting, rowsFor, union } from "./actor.ts";
 import { compactActor, forgetActor, lateActor, retainActor, retireActor } from "./keepers.ts";
 import { anyListActor, condemnActor, sweepActor } from "./prunes.ts";
+import type { Around } from "./sweep-ahead.ts";
 import type { SetUp } from "./world.ts";
 import { snapshotOf, WriterActor, type WriterConfig } from "./writers.ts";
 
@@ -38,7 +39,6 @@ export interface Scene {
   readonly lean?: boolean;
   /** Lean, and every list names all packs there are. */
   readonly greedy?: boolean;
-  readonly room?: SetUp["room"];
   readonly alike?: SetUp["alike"];
   /** A second snapshot at the start, s1, in its own pack p1, that names s0 as a head. */
   readonly second?: string;
@@ -73,7 +73,8 @@ function object(record: Stored): SetUp["objects"][number] {
   return move;
 }
 
-export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): SetUp {
+export function setUp(scene: Scene, given: Rules = RULES, slipped: Slips = {}): SetUp {
+  const slips = scene.lean ? { goOnWhenLost: true, ...slipped } : slipped;
   const writer = given.writer.filter((step) => step !== "end");
   const lean = { writer, sweep: once(given.sweep), expected: () => [] };
   const rules = scene.lean ? { ...given, ...lean } : given;
@@ -88,7 +89,18 @@ export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): Se
       snapshots.set(kept.name, { ...kept, refs: w.wants });
     }
   }
-  const refs = (name: string) => snapshots.get(name)?.refs ?? "";
+  const around: Around = {
+    claims: scene.writers.flatMap((w) =>
+      [...Array(w.attempts).keys()].map((n) => snapshotOf(w, n).claim),
+    ),
+    forgettable:
+      scene.retains || scene.forgets || !scene.lean
+        ? [...snapshots.keys()]
+        : (scene.forgotten ?? []),
+    chunks: union(...[...snapshots.values()].map((s) => s.refs)),
+    refs: (name) => snapshots.get(name)?.refs ?? "",
+    lean: scene.lean ?? false,
+  };
   const early: Stored = {
     type: "condemned",
     name: "k0",
@@ -118,17 +130,28 @@ export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): Se
       );
     for (let n = 0; n < sweeps; n++) {
       const id = `x${k + 5 * n}`;
-      add(`sweep ${id}`, sweepActor(id, `k${k}`, refs, rules, slips));
+      add(`sweep ${id}`, sweepActor(id, `k${k}`, around, rules, slips));
     }
   });
   if (scene.late) add("late writer", lateActor(rowsFor(scene.base, "p1")));
   for (const name of scene.forgets ?? []) add(`forget ${name}`, forgetActor(name));
-  for (let n = 0; n < (scene.retains ?? 0); n++) add(`retention ${n}`, retainActor(rules));
+  for (let n = 0; n < (scene.retains ?? 0); n++)
+    add(`retention ${n}`, retainActor(rules, [...snapshots.keys()]));
   for (let n = 0; n < (scene.compactions ?? 0); n++) {
     add(`compaction ${n}`, compactActor(`m${n}`, rules));
   }
   for (let n = 0; n < (scene.retires ?? 0); n++) add(`retirement ${n}`, retireActor());
-  const { caches = false, hidden, room, alike } = scene;
+  const trusting =
+    rules.relies === RULES.relies &&
+    rules.keeps === RULES.keeps &&
+    !slips.sameName &&
+    !slips.wholeParent &&
+    !slips.contentsByIndex;
+  const settles =
+    rules.ignored === RULES.ignored &&
+    !slips.sameClaim &&
+    ["claims", "fences", "intend", "look", "settle"].every((step, i) => rules.sweep[i] === step);
+  const { caches = false, hidden, alike } = scene;
   return {
     processes,
     objects,
@@ -136,8 +159,10 @@ export function setUp(scene: Scene, given: Rules = RULES, slips: Slips = {}): Se
     snapshots,
     rules,
     caches,
+    namesReturn: slips.sameName ?? false,
+    trusting: trusting && !scene.compactions && !caches,
+    settles,
     ...(hidden && { hidden }),
-    ...(room && { room }),
     ...(alike && { alike }),
   };
 }

@@ -1,14 +1,10 @@
-/**
- * Every step that any process can take from a state, and the check that every state must pass.
- *
- * One reduction is made here (`settled`): where a process's next step is a listing or a read of a
- * kind that no other process will ever change again, or the removal of what is gone already, only
- * that process is let go first. Such a step commutes with every step of the others, changes nothing
- * that the invariant reads, and there are no cycles; so every violation is still reached.
- */
+/** Every step that any process can take from a state, and the check that every state must pass. */
+import { First } from "./first.ts";
+import { Forgetting } from "./forget.ts";
 import {
   addBits,
   FENCE,
+  HIDDEN_ONE,
   INDEX,
   KINDS,
   PACK,
@@ -22,47 +18,40 @@ import {
 export type Emit = (label: () => string) => void;
 
 const lowest = (mask: number) => 31 - Math.clz32(mask & -mask);
-const HIDDEN_ONE = 1 << 24;
 
 export class Successors {
   private readonly world: World;
   readonly to: Int32Array;
-  private readonly reduce: boolean;
-  private readonly fences = new Map<number, number>();
+  private readonly first: First;
+  private readonly forgetting: Forgetting;
+  /** Steps after which a process only stops, having done nothing, are left out. */
+  private pauses = false;
+  private readonly told: number[] = [];
 
-  constructor(world: World, reduce: boolean) {
+  constructor(world: World) {
     this.world = world;
     this.to = new Int32Array(world.width);
-    this.reduce = reduce;
+    this.first = new First(world);
+    this.forgetting = new Forgetting(world);
   }
 
+  /**
+   * Where all processes must be tried, a process that would only stop, without having changed or
+   * acknowledged anything, is not let go: it may as well pause for ever.
+   */
   expand(row: Int32Array, emit: Emit): void {
-    const { count } = this.world;
-    if (this.reduce) {
-      for (let p = 0; p < count; p++) {
-        if (this.settled(row, p)) {
-          this.of(row, p, emit);
-          return;
-        }
-      }
-    }
-    for (let p = 0; p < count; p++) this.of(row, p, emit);
+    const all = (1 << this.world.count) - 1;
+    const set = this.world.reduce ? this.first.of(row) : all;
+    this.pauses = this.world.reduce && set === all;
+    for (let m = set; m !== 0; m &= m - 1) this.of(row, lowest(m), emit);
+    this.pauses = false;
   }
 
-  private settled(row: Int32Array, p: number): boolean {
+  private stops(row: Int32Array, p: number, next: number): boolean {
+    if (!this.pauses) return false;
+    const { move, acked, flight } = this.world.stepOf(p, next);
     const { world } = this;
-    const { move, at, flight } = world.step(row, p);
-    if (move.do === "stop" || move.do === "put" || flight) return false;
-    const there = at.slot >= 0 && (((row[at.kind] ?? 0) >> at.slot) & 1) === 1;
-    // A sweep may begin as soon as its list is there: its first listing then runs the longest.
-    if (move.do === "await") return there;
-    // A writer's test may acknowledge.
-    if (at.kind === FENCE && world.setUp.processes[p]?.name.startsWith("writer")) return false;
-    if (move.do === "remove" && there) return false;
-    for (let q = 0; q < world.count; q++) {
-      if (q !== p && (world.step(row, q).changes >> at.kind) & 1) return false;
-    }
-    return true;
+    return move.do === "stop" && flight === null && (acked & ~(row[world.acked] as number)) === 0;
   }
 
   /** The steps of one process. */
@@ -112,7 +101,9 @@ export class Successors {
     const present = row[kind] ?? 0;
     let may = row[world.windows + p] ?? 0;
     if (kind === INDEX && world.setUp.caches) may |= (row[world.ever] ?? 0) & ~present;
-    const surely = present & ~may;
+    if (world.reduce) may &= step.cares;
+    const surely = present & ~may & (world.reduce ? step.cares : -1);
+    this.told.length = 0;
     for (let some = may; ; some = (some - 1) & may) {
       this.listed(row, p, step, surely | some, name, emit);
       if (some === 0) break;
@@ -120,6 +111,7 @@ export class Successors {
     const { hidden } = world.setUp;
     if (hidden === undefined || kind !== SNAPSHOT || !name.startsWith("sweep")) return;
     const bit = 1 << world.snapshotSlot(hidden.snapshot);
+    this.told.length = 0;
     if ((row[world.acked] ?? 0) >>> 24 >= hidden.times || (surely & bit) === 0) return;
     this.listed(row, p, step, surely & ~bit, name, () => {
       this.to[world.acked] = (this.to[world.acked] ?? 0) + HIDDEN_ONE;
@@ -143,6 +135,10 @@ export class Successors {
   private listed(row: Int32Array, p: number, step: Step, mask: number, name: string, emit: Emit) {
     const { world } = this;
     for (const next of world.afterList(row, p, step, mask)) {
+      // Several views may tell it the same.
+      if (this.told.includes(next)) continue;
+      this.told.push(next);
+      if (this.stops(row, p, next)) continue;
       this.move(row, p, next);
       this.tidy();
       emit(() => {
@@ -237,41 +233,8 @@ export class Successors {
     }
   }
 
-  /**
-   * Forgets what makes no difference any more: what objects held that are gone and that no listing
-   * can show; intents that were withdrawn, and intents on claims that are finally fenced, while
-   * nobody lists fences (a claim is then fenced, or not, with them or without).
-   */
   private tidy(): void {
-    const { to, world } = this;
-    if (this.reduce) to[FENCE] = this.fencesThatMatter(to);
-    for (let kind = 0; kind < KINDS.length; kind++) {
-      const at = world.content[kind] ?? -1;
-      if (at < 0 || (kind === INDEX && world.setUp.caches)) continue;
-      let shown = to[kind] ?? 0;
-      for (let q = 0; q < world.count; q++) {
-        if (world.step(to, q).at.kind === kind) shown |= to[world.windows + q] ?? 0;
-      }
-      const slots = world.slots[kind]?.values.length ?? 0;
-      for (let slot = 0; slot < slots; slot++) {
-        if (!((shown >> slot) & 1)) to[at + slot] = 0;
-      }
-    }
-  }
-
-  private fencesThatMatter(row: Int32Array): number {
-    const { world } = this;
-    const fences = row[FENCE] ?? 0;
-    if (fences === 0) return 0;
-    for (let q = 0; q < world.count; q++) {
-      if (world.step(row, q).at.kind === FENCE && world.step(row, q).move.do === "list")
-        return fences;
-    }
-    const old = this.fences.get(fences);
-    if (old !== undefined) return old;
-    const now = world.mattering(fences);
-    this.fences.set(fences, now);
-    return now;
+    this.forgetting.of(this.to);
   }
 
   describe({ kind, slot, content }: Step["at"]): string {

@@ -29,7 +29,7 @@ function random(seed: number): () => number {
 
 export function walk(world: World, seed: number): Walk {
   const draw = random(seed);
-  const successors = new Successors(world, false);
+  const successors = new Successors(world);
   const eager = Array.from({ length: world.count }, () => 10 ** (-4 * draw()));
   const trace: string[] = [];
   let row = world.initial();

@@ -18,7 +18,7 @@ import type { Actor, Flight, Found, Local, Move, Reply } from "./actor.ts";
 export const KINDS: readonly Listing[] = [
   ...(["claim", "fence", "condemned", "tombstone", "pack", "index", "snapshot"] as const),
 ];
-const [, FENCE, CONDEMNED, TOMBSTONE, PACK, INDEX, SNAPSHOT] = [0, 1, 2, 3, 4, 5, 6] as const;
+const [CLAIM, FENCE, CONDEMNED, TOMBSTONE, PACK, INDEX, SNAPSHOT] = [0, 1, 2, 3, 4, 5, 6] as const;
 
 export interface SetUp {
   readonly processes: readonly { readonly name: string; readonly actor: Actor }[];
@@ -30,10 +30,16 @@ export interface SetUp {
   readonly rules: Rules;
   /** Index rows that were ever there may be remembered by anyone. */
   readonly caches?: boolean;
+  /** A pack may come back under a name that was used: a slip. */
+  readonly namesReturn?: boolean;
+  /** Runs and lists matter only for packs that somebody can see; see `forget.ts`. */
+  readonly trusting?: boolean;
+  /** Sweeps settle claims as they should, and readers leave out for final fences only. */
+  readonly settles?: boolean;
+  /** Others may come afterwards: nothing in the store is without a meaning to them. */
+  readonly newcomers?: boolean;
   /** A snapshot that the listings of sweeps may leave out, this many times in each. */
   readonly hidden?: { readonly snapshot: string; readonly times: number };
-  /** Slots for packs, runs and condemned lists. */
-  readonly room?: readonly [number, number, number];
   /** Classes of alike processes; each member is the ids that are exchanged together. */
   readonly alike?: readonly (readonly (readonly string[])[])[];
 }
@@ -60,9 +66,26 @@ interface Step {
   readonly restart: readonly number[];
   readonly acked: number;
   readonly flight: (Change & { readonly next: number }) | null;
-  /** Kinds this process may yet put or remove. */
-  readonly changes: number;
+  /** Of each kind, the objects that `Ahead` foresees; see there. */
+  readonly alters: Int32Array;
+  readonly heeds: Int32Array;
+  readonly views: Int32Array;
+  readonly mentions: Int32Array;
+  /** Whether it mentions any. */
+  readonly acts: boolean;
+  /** Of what it lists or reads now. */
+  readonly cares: number;
 }
+
+/** What a condemned list names, and its contents with less. */
+interface Stripped {
+  readonly packs: number;
+  readonly snapshots: number;
+  readonly less: Map<number, number>;
+}
+
+/** The count of listings that came back short, above the bits of acknowledged snapshots. */
+export const HIDDEN_ONE = 1 << 24;
 
 /** Numbers for values that are equal by their text. */
 class Numbers<T> {
@@ -80,15 +103,14 @@ class Numbers<T> {
   }
 }
 
-const bitsOf = (kinds: readonly Listing[]) =>
-  kinds.reduce((mask, kind) => mask | (1 << KINDS.indexOf(kind)), 0);
-
 export function addBits(row: Int32Array, at: number, bits: number): void {
   row[at] = (row[at] ?? 0) | bits;
 }
 
 export class World {
   readonly setUp: SetUp;
+  /** Whether what makes no difference is left out. */
+  readonly reduce: boolean;
   readonly count: number;
   /** Integers in a state, and where its parts begin. */
   readonly width: number;
@@ -100,16 +122,24 @@ export class World {
   /** Texts of contents; number 0 is the empty one. */
   readonly texts = KINDS.map(() => new Numbers<string>());
   private readonly steps: Numbers<Step>[];
-  private readonly room: readonly number[];
+  private readonly buried = new Map<number, number>();
+  private readonly lists: Stripped[] = [];
   /** Where a kind's contents begin; negative for kinds whose names tell all. */
   readonly content: readonly number[];
 
-  constructor(setUp: SetUp) {
+  constructor(setUp: SetUp, reduce = true) {
     this.setUp = setUp;
+    this.reduce = reduce;
     this.count = setUp.processes.length;
-    const [packs, runs, lists] = setUp.room ?? [10, 10, 3];
-    this.room = [31, 31, lists, 31, packs, runs, 20];
+    for (const texts of this.texts) texts.of("", () => "");
+    const made = setUp.processes.flatMap(({ actor }) => actor.ahead.makes);
+    for (const { kind, name, record } of [...setUp.objects, ...made]) {
+      const slots = this.slots[KINDS.indexOf(kind)] as Numbers<Slot>;
+      slots.of(name, () => ({ name, record }));
+      if (slots.values.length > 31) throw new Error(`no room for ${name}`);
+    }
     const first = KINDS.length;
+    const [packs, runs, lists] = [this.room(PACK), this.room(INDEX), this.room(CONDEMNED)];
     this.content = [-1, -1, first + packs + runs, -1, first, first + packs, -1];
     this.ever = first + packs + runs + lists;
     this.acked = this.ever + 1;
@@ -117,7 +147,11 @@ export class World {
     this.windows = this.locals + this.count;
     this.width = this.windows + this.count;
     this.steps = setUp.processes.map(() => new Numbers<Step>());
-    for (const texts of this.texts) texts.of("", () => "");
+  }
+
+  /** How many objects of a kind there can be. */
+  room(kind: number): number {
+    return this.slots[kind]?.values.length ?? 0;
   }
 
   initial(): Int32Array {
@@ -154,36 +188,54 @@ export class World {
   }
 
   snapshotSlot(name: string): number {
-    const record = this.setUp.snapshots.get(name);
-    if (record === undefined) throw new Error(`the set-up does not know snapshot ${name}`);
-    return this.change({ kind: "snapshot", name, content: "", record }).slot;
+    return this.change({ kind: "snapshot", name, content: "" }).slot;
   }
 
-  change(object: Flight & { readonly record?: Stored }): Change {
+  change(object: Flight): Change {
     const kind = KINDS.indexOf(object.kind);
     const { name, content: text } = object;
     const known = this.slots[kind] as Numbers<Slot>;
-    const slot = known.of(name, () => ({ name, record: object.record as Stored }));
-    if (slot >= (this.room[kind] ?? 0)) throw new Error(`no room for ${name}`);
+    const slot = known.of(name, () => {
+      throw new Error(`nobody was to put ${name}`);
+    });
     const content = this.texts[kind]?.of(text, () => text) ?? 0;
     return { kind, slot, content };
   }
 
   /** The number of a local; its step is worked out when it is first seen. */
-  private number(p: number, local: Local): number {
+  private number(p: number, given: Local): number {
     const steps = this.steps[p] as Numbers<Step>;
+    const actor = this.actor(p);
+    const local: Local = this.reduce ? actor.ahead.forget(given) : given;
     return steps.of(JSON.stringify(local), () => {
-      const actor = this.actor(p);
       const move: Move = actor.move(local);
       const at = this.target(move);
       const flown = local.flight ?? null;
       const acked = (local.acked ?? []).reduce((m, s) => m | (1 << this.snapshotSlot(s)), 0);
-      const changes = bitsOf(actor.changes(local)) | (flown ? bitsOf([flown.kind]) : 0);
       const restart = actor.restart(local).map((l: Local) => this.number(p, l));
       const landed = flown && this.number(p, { ...local, flight: null });
       const flight = flown && landed !== null ? { ...this.change(flown), next: landed } : null;
-      return { local, move, at, memo: new Map(), restart, acked, flight, changes };
+      const { ahead } = actor;
+      const alters = this.mask((r) => ahead.alters(local, r));
+      if (flight) addBits(alters, flight.kind, 1 << flight.slot);
+      const heeds = this.mask((r) => ahead.heeds(local, r));
+      const views = this.mask((r) => ahead.views(local, r));
+      const mentions = this.mask((r) => ahead.mentions(local, r));
+      const cares = this.mask((r) => ahead.cares(local, r))[at.kind] ?? 0;
+      const acts = mentions.some((mask) => mask !== 0);
+      const masks = { acts, alters, heeds, views, mentions, cares };
+      return { local, move, at, memo: new Map(), restart, acked, flight, ...masks };
     });
+  }
+
+  private mask(of: (record: Stored) => boolean): Int32Array {
+    const mask = new Int32Array(KINDS.length);
+    this.slots.forEach(({ values }, kind) => {
+      values.forEach(({ record }, slot) => {
+        if (of(record)) addBits(mask, kind, 1 << slot);
+      });
+    });
+    return mask;
   }
 
   private target(move: Move): Change {
@@ -201,19 +253,121 @@ export class World {
     const actor = this.actor(p);
     const next = actor.answer(step.local, reply()).map((l: Local) => this.number(p, l));
     const once = [...new Set<number>(next)];
+    for (const local of once) this.foreseen(p, step, local);
     step.memo.set(key, once);
     return once;
+  }
+
+  /** What was foreseen must hold at every step, and so it holds for all that may follow. */
+  private foreseen(p: number, step: Step, local: number, gone: readonly number[] = []): void {
+    const { alters, heeds } = this.stepOf(p, local);
+    const { move, at } = step;
+    const changes = (move.do === "put" || move.do === "remove") && at.slot >= 0;
+    if (changes && !(((step.alters[at.kind] ?? 0) >> at.slot) & 1))
+      throw new Error(`unforeseen: ${JSON.stringify(move)} of ${JSON.stringify(step.local)}`);
+    for (let kind = 0; kind < KINDS.length; kind++) {
+      const more =
+        ((alters[kind] ?? 0) & ~(step.alters[kind] ?? 0)) |
+        ((heeds[kind] ?? 0) & ~(step.heeds[kind] ?? 0));
+      if ((more & ~(gone[kind] ?? 0)) === 0) continue;
+      const [from, to] = [step.local, this.stepOf(p, local).local].map((l) => JSON.stringify(l));
+      throw new Error(`unforeseen ${KINDS[kind]} ${more}: ${from} -> ${to}`);
+    }
+  }
+
+  /** Whether a listing's answer is settled by what it shows surely; see `Ahead`. */
+  enough(row: Int32Array, p: number, step: Step, mask: number): boolean {
+    const key = `enough ${this.key(row, step.at.kind, mask)}`;
+    const old = step.memo.get(key);
+    if (old !== undefined) return old.length > 0;
+    const found = this.found(row, step.at.kind, mask);
+    const yes = this.actor(p).ahead.enough(step.local, found);
+    step.memo.set(key, yes ? [1] : []);
+    return yes;
+  }
+
+  /** The local that remains when of each kind these objects make no difference any more. */
+  without(p: number, local: number, gone: readonly number[]): number {
+    const step = this.stepOf(p, local);
+    const key = `without ${gone.join()}`;
+    const old = step.memo.get(key);
+    if (old !== undefined) return old[0] ?? local;
+    const records = gone.flatMap((mask, kind) =>
+      (this.slots[kind] as Numbers<Slot>).values.filter((_, i) => (mask >> i) & 1),
+    );
+    const { ahead } = this.actor(p);
+    const left = ahead.without(
+      step.local,
+      records.map((r) => r.record),
+    );
+    const next = this.number(p, left);
+    this.foreseen(p, step, next, gone);
+    step.memo.set(key, [next]);
+    return next;
+  }
+
+  /** Snapshots that these tombstones name. */
+  forgotten(tombstones: number): number {
+    const old = this.buried.get(tombstones);
+    if (old !== undefined) return old;
+    const names = (this.slots[TOMBSTONE] as Numbers<Slot>).values.flatMap(({ record }, i) =>
+      (tombstones >> i) & 1 && record.type === "tombstone" ? [record.snapshot] : [],
+    );
+    const mask = names.reduce((m, name) => m | (1 << this.snapshotSlot(name)), 0);
+    this.buried.set(tombstones, mask);
+    return mask;
+  }
+
+  /** A condemned list's content without these packs, and without honouring these tombstones. */
+  stripped(content: number, packs: number, snapshots: number): number {
+    let known = this.lists[content];
+    if (known === undefined) {
+      const { packs, tombstones } = JSON.parse(this.texts[CONDEMNED]?.values[content] ?? "");
+      const slots = (kind: number, names: string[]) =>
+        names.reduce(
+          (m, name) =>
+            m | (1 << this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot),
+          0,
+        );
+      known = {
+        packs: slots(PACK, packs),
+        snapshots: slots(SNAPSHOT, tombstones),
+        less: new Map(),
+      };
+      this.lists[content] = known;
+    }
+    const [noPacks, noSnapshots] = [known.packs & packs, known.snapshots & snapshots];
+    if ((noPacks | noSnapshots) === 0) return content;
+    const key = noPacks * 2 ** 31 + noSnapshots;
+    const old = known.less.get(key);
+    if (old !== undefined) return old;
+    const text = this.texts[CONDEMNED]?.values[content] ?? "";
+    const list = JSON.parse(text);
+    const left = (kind: number, none: number, names: string[]) =>
+      names.filter(
+        (name) =>
+          !((none >> this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot) & 1),
+      );
+    list.packs = left(PACK, noPacks, list.packs);
+    list.tombstones = left(SNAPSHOT, noSnapshots, list.tombstones);
+    const less = JSON.stringify(list);
+    const number = this.texts[CONDEMNED]?.of(less, () => less) ?? 0;
+    known.less.set(key, number);
+    return number;
+  }
+
+  private key(row: Int32Array, kind: number, mask: number): number | string {
+    const at = this.content[kind] ?? -1;
+    if (at < 0) return mask;
+    let key = `${mask}`;
+    for (let m = mask; m !== 0; m &= m - 1) key += `,${row[at + 31 - Math.clz32(m & -m)]}`;
+    return key;
   }
 
   /** The locals that may follow a listing which saw exactly these objects. */
   afterList(row: Int32Array, p: number, step: Step, mask: number): readonly number[] {
     const { kind } = step.at;
-    const at = this.content[kind] ?? -1;
-    let key: number | string = mask;
-    if (at >= 0) {
-      key = `${mask}`;
-      for (let m = mask; m !== 0; m &= m - 1) key += `,${row[at + 31 - Math.clz32(m & -m)]}`;
-    }
+    const key = this.key(row, kind, mask);
     return this.follow(p, step, key, () => ({ did: "list", found: this.found(row, kind, mask) }));
   }
 
@@ -235,32 +389,9 @@ export class World {
     return kind === CONDEMNED ? JSON.parse(text) : { ...record, content: text };
   }
 
-  /** Of these fences, those that still make a claim fenced or not. */
-  mattering(fences: number): number {
-    const all = this.slots[FENCE]?.values ?? [];
-    const here = all.map((slot, i) => ({ record: slot.record, bit: 1 << i }));
-    const there = here.filter(({ bit }) => fences & bit);
-    const final = (claim: string) =>
-      there.some(({ record: r }) => r.type === "fence" && r.claim === claim);
-    const taken = (claim: string, sweep: string) =>
-      ["intent", "withdrawn"].every((type) =>
-        there.some(
-          ({ record: r }) =>
-            r.type === type && "sweep" in r && r.sweep === sweep && r.claim === claim,
-        ),
-      );
-    const matters = there.filter(({ record: r }) =>
-      r.type === "intent" || r.type === "withdrawn"
-        ? !final(r.claim) && !taken(r.claim, r.sweep)
-        : true,
-    );
-    return matters.reduce((mask, { bit }) => mask | bit, 0);
-  }
-
   renamedSlot(kind: number, slot: number, renaming: Renaming): number {
-    const { name, record } = this.slot(kind, slot);
-    const object = { kind: KINDS[kind] as Listing, name: String(renaming(name)), content: "" };
-    return this.change({ ...object, record: renaming(record) as Stored }).slot;
+    const name = String(renaming(this.slot(kind, slot).name));
+    return this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot;
   }
 
   renamedText(kind: number, content: number, renaming: (text: string) => string): number {
@@ -300,4 +431,4 @@ export class World {
 type Renaming = (value: unknown) => unknown;
 
 export type { Step };
-export { CONDEMNED, FENCE, INDEX, PACK, SNAPSHOT, TOMBSTONE };
+export { CLAIM, CONDEMNED, FENCE, INDEX, PACK, SNAPSHOT, TOMBSTONE };

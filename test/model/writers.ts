@@ -1,5 +1,5 @@
 /** Backup, resumption, undelete and sync: one protocol, with what differs in what they upload. */
-import type { Kept, Listing } from "../../src/repo/protocol/records.ts";
+import type { Kept } from "../../src/repo/protocol/records.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
 import {
   nextOfWriter,
@@ -21,6 +21,7 @@ import {
   rowsOf,
   type Slips,
 } from "./actor.ts";
+import { WriterAhead } from "./writer-ahead.ts";
 
 export interface WriterLocal extends Local {
   readonly w: Writer;
@@ -61,6 +62,7 @@ export function snapshotOf(config: WriterConfig, attempt: number): Kept {
 export class WriterActor implements Actor<WriterLocal> {
   readonly start: WriterLocal;
   readonly doubts: boolean;
+  readonly ahead: WriterAhead;
   private readonly config: WriterConfig;
   private readonly rules: Rules;
   private readonly slips: Slips;
@@ -70,6 +72,7 @@ export class WriterActor implements Actor<WriterLocal> {
     this.rules = rules;
     this.slips = slips;
     this.doubts = config.unknown ?? false;
+    this.ahead = new WriterAhead(config, rules, slips);
     this.start = this.begin(0, null, []);
   }
 
@@ -152,7 +155,8 @@ export class WriterActor implements Actor<WriterLocal> {
     if (done.do === "put" && reply.did === "put" && !reply.known) {
       const { kind, name, content } = done;
       const flight = { kind, name, content };
-      if (kind !== "snapshot") return this.again(l, flight);
+      // An end that may not have been put is nobody's harm.
+      if (kind !== "snapshot" && l.acked.length === 0) return this.again(l, flight);
       return [this.onward({ ...l, w: writerAfter(l.w, reply, rules), flight })];
     }
     if (done.do === "put" && done.kind === "pack") return [{ ...l, stored: "pack" }];
@@ -171,11 +175,5 @@ export class WriterActor implements Actor<WriterLocal> {
   restart(l: WriterLocal): WriterLocal[] {
     if (!this.config.crashes || l.acked.length > 0 || this.move(l).do === "stop") return [];
     return this.again(l, l.flight ?? null);
-  }
-
-  changes(l: WriterLocal): readonly Listing[] {
-    if (this.move(l).do === "stop" && this.restart(l).length === 0) return [];
-    if (l.acked.length > 0 && !this.slips.sameClaim) return ["claim"];
-    return ["claim", "pack", "index", "snapshot"];
   }
 }

@@ -35,7 +35,13 @@ export function binding(lines: string): string {
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Item);
-  const members = new Map(items.filter((i) => i.kind === "impl").map((i) => [i.name, i.def]));
+  // A class may have several blocks, in files of their own; the one that makes it comes first.
+  const members = new Map<string, string>();
+  for (const { kind, name, def } of items) {
+    if (kind !== "impl") continue;
+    const both = [members.get(name), def].filter((d) => d !== undefined);
+    members.set(name, both.sort((a) => (a.includes("constructor(") ? -1 : 1)).join("\n"));
+  }
   const shown = items
     .filter((i) => i.kind !== "impl")
     .map((i) => (i.kind === "struct" ? { ...i, def: members.get(i.name) ?? i.def } : i))

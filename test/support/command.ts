@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { temporary } from "./tree.ts";
 import { witness } from "./witness.ts";
 
-export const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
+export const MAIN = join(import.meta.dirname, "../../.build/bin/holdall.js");
 
 export interface More {
   input?: string | Buffer;

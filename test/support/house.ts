@@ -193,6 +193,7 @@ const commit: Rule = {
 const ADAPTERS = new Map([
   ["src/base/runtime.ts", /./],
   ["src/store/files.ts", /node:fs/],
+  ["src/store/s3/wire.ts", /node:https?|setTimeout/],
   // Temporary names: no run depends on them.
   ["src/store/fs.ts", /randomBytes/],
   ["src/seam/job.ts", /setInterval/],

@@ -21,7 +21,7 @@ import { init, openStore, systemRuntime } from "../../src/index.ts";
 import { native } from "../../src/seam/native.ts";
 import { differences, temporary } from "../support/tree.ts";
 
-const MAIN = join(import.meta.dirname, "../../.build/src/cli/main.js");
+const MAIN = join(import.meta.dirname, "../../.build/bin/holdall.js");
 const ROOT = process.getuid?.() === 0;
 // Each test runs the command a dozen times, on machines that do other things, too.
 vi.setConfig({ testTimeout: 120_000 });

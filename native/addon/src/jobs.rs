@@ -6,7 +6,8 @@ use crate::spec::{own, JobSpec, Own};
 use crate::table::Index;
 use holdall_core::error::{Error as CoreError, Result as CoreResult};
 use holdall_core::fetch::{Fetch, FolderFetch};
-use holdall_core::index::Table;
+use holdall_core::id_set::IdSet;
+use holdall_core::index::{Indexed, Table};
 use holdall_core::ingest::{self, Job as Ingest, Outcome};
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::list::{self, Rows};
@@ -20,7 +21,7 @@ use holdall_core::{output, stream, verify};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// One job under way: its replies, its counters, and the way to stop it.
 #[napi]
@@ -30,13 +31,15 @@ pub struct Job {
     counts: Arc<restore::Counts>,
 }
 
-struct Run {
-    spec: Own,
-    ring: Arc<Ring>,
-    table: Arc<Table>,
+pub(crate) struct Run {
+    pub spec: Own,
+    pub ring: Arc<Ring>,
+    pub table: Arc<Table>,
+    pub needed: Arc<IdSet>,
+    pub leaving: Arc<Mutex<Vec<Indexed>>>,
     bridge: Arc<Bridge>,
     ingest: Arc<OnceLock<Arc<Ingest>>>,
-    counts: Arc<restore::Counts>,
+    pub counts: Arc<restore::Counts>,
 }
 
 /// Starts a job. `callback` gets events; the last is `done`.
@@ -52,6 +55,8 @@ pub fn start(
         spec: own(spec)?,
         ring: Arc::new(keyring.ring.lock().expect("no panic").clone()),
         table: index.sealed(),
+        needed: index.needed.clone(),
+        leaving: index.leaving.clone(),
         bridge: bridge.clone(),
         ingest: Arc::default(),
         counts: Arc::default(),
@@ -122,6 +127,8 @@ impl Run {
             "restore" => self.restore(),
             "scrub" => self.scrub(),
             "check" => self.check(),
+            "mark" => self.mark(),
+            "copy" => self.copy(),
             _ => self.read(),
         }
     }
@@ -138,14 +145,14 @@ impl Run {
         chunks.map(|n| format!("{{\"chunks\":{n}}}"))
     }
 
-    fn fetch(&self) -> Arc<dyn Fetch> {
+    pub(crate) fn fetch(&self) -> Arc<dyn Fetch> {
         match &self.spec.folder {
             Some(root) => Arc::new(FolderFetch::new(root.clone())),
             None => Arc::new(Gets(self.bridge.clone())),
         }
     }
 
-    fn reader(&self) -> CoreResult<Reader> {
+    pub(crate) fn reader(&self) -> CoreResult<Reader> {
         Reader::new(self.ring.clone(), self.table.clone(), self.fetch())
     }
 
@@ -153,21 +160,22 @@ impl Run {
         self.bridge.send(JobEvent::Trouble { path: path.into(), message });
     }
 
+    /// Where this job's packs and runs go.
+    pub(crate) fn sink(&self) -> CoreResult<Arc<Sink>> {
+        let puts = Box::new(Puts(self.bridge.clone()));
+        let (claim, slots) = (self.spec.claim, self.spec.slots);
+        let sink = Arc::new(Sink::new(self.ring.clone(), claim, puts, slots));
+        let once = self.bridge.sink.set(sink.clone());
+        once.map_err(|_| CoreError::Invalid("a job runs once".into()))?;
+        match self.bridge.cancelled.load(Ordering::SeqCst) {
+            true => Err(CoreError::Cancelled),
+            false => Ok(sink),
+        }
+    }
+
     fn ingest(&self) -> CoreResult<String> {
         let spec = &self.spec;
-        let sink = Arc::new(Sink::new(
-            self.ring.clone(),
-            spec.claim,
-            Box::new(Puts(self.bridge.clone())),
-            spec.slots,
-        ));
-        self.bridge
-            .sink
-            .set(sink.clone())
-            .map_err(|_| CoreError::Invalid("a job runs once".into()))?;
-        if self.bridge.cancelled.load(Ordering::SeqCst) {
-            return Err(CoreError::Cancelled);
-        }
+        let sink = self.sink()?;
         let compare = spec.verb == "compare";
         let plan = ingest::Spec {
             paths: spec.paths.clone(),

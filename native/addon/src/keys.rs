@@ -1,6 +1,7 @@
 //! The keyring and the index as objects of JavaScript; neither ever shows what it holds.
 
 use crate::bridge::throw;
+use holdall_core::crypto::same;
 use holdall_core::keyring::{slot_info, Keyring as Ring, Secret};
 use holdall_core::object::{object_name, Type};
 use napi::bindgen_prelude::*;
@@ -170,12 +171,37 @@ impl Keyring {
         self.ring.lock().expect("no panic").load(&bytes, &upload(&name)?).map_err(throw)
     }
 
+    /// Seals a record; `own` is the upload id of one that is named for what it speaks of.
     #[napi(catch_unwind)]
-    pub fn seal(&self, kind: String, content: Buffer) -> Result<Sealed> {
-        let id = holdall_core::crypto::random();
+    pub fn seal(&self, kind: String, content: Buffer, own: Option<Buffer>) -> Result<Sealed> {
+        let id = own.map_or_else(|| Ok(holdall_core::crypto::random()), |id| fixed(&id))?;
         let kind = Type::from_name(&kind).map_err(throw)?;
         let bytes = self.ring.lock().expect("no panic").seal(kind, &id, &content).map_err(throw)?;
         Ok(sealed(&id, bytes))
+    }
+
+    /// The tag, 32 bytes, of a record that deletes; needs the admin key.
+    #[napi(catch_unwind)]
+    pub fn authorise(&self, kind: String, own: Buffer, content: Buffer) -> Result<Buffer> {
+        let kind = Type::from_name(&kind).map_err(throw)?;
+        let ring = self.ring.lock().expect("no panic");
+        let tag = ring.authority(kind, &fixed(&own)?, &content).map_err(throw)?;
+        Ok(tag.to_vec().into())
+    }
+
+    /// Whether `tag` is what the admin key makes of this content; null without that key.
+    #[napi(catch_unwind)]
+    pub fn authorised(
+        &self,
+        kind: String,
+        name: String,
+        content: Buffer,
+        tag: Buffer,
+    ) -> Result<Option<bool>> {
+        let kind = Type::from_name(&kind).map_err(throw)?;
+        let ring = self.ring.lock().expect("no panic");
+        let own = ring.authority(kind, &upload(&name)?, &content).ok();
+        Ok(own.map(|own| same(&own, &tag)))
     }
 
     #[napi(catch_unwind)]

@@ -5,6 +5,7 @@ mod bridge;
 mod cut;
 mod jobs;
 mod keys;
+mod prune;
 mod spec;
 mod still;
 mod table;

@@ -8,7 +8,7 @@ use napi_derive::napi;
 #[napi(object)]
 pub struct JobSpec {
     #[napi(ts_type = "'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | \
-        'dump' | 'check' | 'scrub'")]
+        'dump' | 'check' | 'scrub' | 'mark' | 'copy'")]
     pub verb: String,
     pub folder: Option<Buffer>,
     pub workers: u32,
@@ -36,6 +36,7 @@ pub struct JobSpec {
     pub bytes: Option<Buffer>,
     pub roots: Option<Vec<Buffer>>,
     pub others: Option<Vec<Buffer>>,
+    pub hints: Option<Vec<Buffer>>,
     pub damaged: Option<Vec<String>>,
 }
 
@@ -70,6 +71,7 @@ pub struct Own {
     pub bytes: Vec<u8>,
     pub roots: Vec<[u8; 32]>,
     pub others: Vec<[u8; 32]>,
+    pub hints: Vec<[u8; 32]>,
     pub damaged: Vec<String>,
 }
 
@@ -79,11 +81,11 @@ fn names(path: &[u8]) -> Vec<Vec<u8>> {
 
 pub fn own(spec: JobSpec) -> Result<Own> {
     let id = |b: Option<Buffer>| b.map(|b| fixed::<32>(&b)).transpose();
-    let ids = |list: Option<Vec<Buffer>>| {
-        list.unwrap_or_default().iter().map(|b| fixed::<32>(b)).collect::<Result<_>>()
-    };
     let parent = id(spec.parent_root)?;
-    let hints = id(spec.parent_hints)?;
+    let parent_hints = id(spec.parent_hints)?;
+    let ids = |list: Option<Vec<Buffer>>| {
+        list.unwrap_or_default().iter().map(|r| fixed(r)).collect::<Result<Vec<[u8; 32]>>>()
+    };
     let bytes = |b: Option<Buffer>| b.map(|b| b.to_vec());
     Ok(Own {
         verb: spec.verb,
@@ -98,7 +100,7 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         views: (spec.views.unwrap_or_default().iter())
             .map(|v| (names(&v.path), v.view.to_vec()))
             .collect(),
-        parent: parent.map(|p| (p, hints)),
+        parent: parent.map(|p| (p, parent_hints)),
         level: spec.level.unwrap_or(3),
         slots: spec.slots.unwrap_or(4) as usize,
         claim: spec.claim.map_or(Ok([0; 16]), |c| fixed(&c))?,
@@ -111,6 +113,7 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         bytes: bytes(spec.bytes).unwrap_or_default(),
         roots: ids(spec.roots)?,
         others: ids(spec.others)?,
+        hints: ids(spec.hints)?,
         damaged: spec.damaged.unwrap_or_default(),
     })
 }

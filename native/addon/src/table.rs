@@ -2,7 +2,8 @@
 
 use crate::bridge::throw;
 use crate::keys::{fixed, sealed, upload, Keyring, Sealed};
-use holdall_core::index::{encode, expand, Indexed, PackName, PackRow, Present, Table};
+use holdall_core::id_set::IdSet;
+use holdall_core::index::{encode, expand, Indexed, Listed, PackName, PackRow, Present, Table};
 use holdall_core::map::{keep, Bytes, Map};
 use holdall_core::object::{hex, Type};
 use holdall_core::pack::{contents_at, locate};
@@ -16,10 +17,14 @@ use std::sync::{Arc, Mutex};
 pub struct Index {
     table: Mutex<Arc<Table>>,
     present: Present,
+    /// Chunks that mark jobs reached.
+    pub(crate) needed: Arc<IdSet>,
+    /// Packs of which copy jobs save what is needed.
+    pub(crate) leaving: Arc<Mutex<Vec<Indexed>>>,
 }
 
 /// A bare object name as bytes; what is no name is never found.
-fn pack_name(name: &str) -> Option<PackName> {
+pub(crate) fn pack_name(name: &str) -> Option<PackName> {
     let byte = |i: usize| u8::from_str_radix(name.get(i * 2..i * 2 + 2)?, 16).ok();
     let hash: Vec<u8> = (0..32).map(byte).collect::<Option<_>>()?;
     Some((hash.try_into().ok()?, upload(name).ok()?))
@@ -27,12 +32,21 @@ fn pack_name(name: &str) -> Option<PackName> {
 
 #[napi]
 impl Index {
-    /// `names` and `lengths` list the packs that exist: what lies elsewhere is not believed.
+    /// `names` and `lengths` list the packs that exist: what lies elsewhere is not believed. What
+    /// lies in the `doubted` ones can be read, and is brought again by whoever writes.
     #[napi(constructor)]
-    pub fn new(names: Vec<String>, lengths: Vec<f64>) -> Index {
+    pub fn new(names: Vec<String>, lengths: Vec<f64>, doubted: Option<Vec<String>>) -> Index {
+        let doubted: HashSet<String> = doubted.unwrap_or_default().into_iter().collect();
+        let listed =
+            |name: &String, n| Listed { length: n as u64, trusted: !doubted.contains(name) };
         let rows = names.iter().zip(lengths);
-        let present = rows.filter_map(|(name, n)| Some((pack_name(name)?, n as u64))).collect();
-        Index { table: Mutex::default(), present }
+        let present = rows.filter_map(|(name, n)| Some((pack_name(name)?, listed(name, n))));
+        Index {
+            table: Mutex::default(),
+            present: present.collect(),
+            needed: Arc::default(),
+            leaving: Arc::default(),
+        }
     }
 
     /// Adds one sealed index run; `cache` is the file that is to keep it opened.
@@ -53,23 +67,27 @@ impl Index {
             keep(Path::new(&path), &run).ok()?;
             Map::open(Path::new(&path)).ok()
         });
-        self.take(kept.map_or(Bytes::Owned(run), Bytes::Mapped))
+        self.take(kept.map_or(Bytes::Owned(run), Bytes::Mapped), &self.present)
     }
 
     /// Adds one run from the cache; false when there is no whole file of it.
     #[napi(catch_unwind)]
     pub fn add_cached(&self, cache: String) -> Result<bool> {
         match Map::open(Path::new(&cache)) {
-            Ok(map) => Ok(self.take(Bytes::Mapped(map)).is_ok()),
+            Ok(map) => Ok(self.take(Bytes::Mapped(map), &self.present).is_ok()),
             Err(_) => Ok(false),
         }
     }
 
-    /// Adds a pack by its own contents: what a lost or unreadable run said.
+    /// Adds a pack by its own contents: what a lost or unreadable run said. Until a run says it
+    /// again, nothing new is to rely on a `doubted` one.
     #[napi(catch_unwind)]
-    pub fn add_contents(&self, contents: &Contents) -> Result<()> {
+    pub fn add_contents(&self, contents: &Contents, doubted: bool) -> Result<()> {
         let run = encode(&contents.claim, &contents.domain, std::slice::from_ref(&contents.own));
-        self.take(Bytes::Owned(expand(&run).map_err(throw)?))
+        let name = contents.own.pack.key();
+        let listed = self.present.get(&name).copied();
+        let own = listed.map(|l| (name, Listed { trusted: l.trusted && !doubted, ..l }));
+        self.take(Bytes::Owned(expand(&run).map_err(throw)?), &own.into_iter().collect())
     }
 
     /// Names of packs that exist and that no run speaks of.
@@ -81,11 +99,11 @@ impl Index {
         rest.map(|(hash, upload)| format!("{}-{}", hex(hash), hex(upload))).collect()
     }
 
-    fn take(&self, run: Bytes) -> Result<()> {
+    fn take(&self, run: Bytes, present: &Present) -> Result<()> {
         let mut table = self.table.lock().expect("no panic");
         let own = Arc::get_mut(&mut table)
             .ok_or_else(|| Error::from_reason("invalid: the index is in use"))?;
-        own.add(run, &self.present).map_err(throw)
+        own.add(run, present).map_err(throw)
     }
 
     /// The table for a job.
@@ -115,7 +133,7 @@ impl Index {
 pub struct Contents {
     claim: [u8; 16],
     domain: [u8; 16],
-    own: Indexed,
+    pub(crate) own: Indexed,
 }
 
 #[napi]
@@ -145,6 +163,12 @@ impl Contents {
         let found = contents_at(&key, length as usize, start, &mut bytes).map_err(throw)?;
         let (claim, domain) = (found.claim, found.domain);
         Ok(Contents { claim, domain, own: Indexed::new(pack, &key, length, found) })
+    }
+
+    /// The pack's bare name.
+    #[napi(getter)]
+    pub fn name(&self) -> String {
+        self.own.pack.name()
     }
 
     /// The claim that the pack was made under, in hexadecimal.

@@ -2,11 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::pack::BLOCK_LIMIT;
+use zstd::bulk::Decompressor;
 
 /// A decompression context and its output, kept from block to block.
 #[derive(Default)]
 pub struct Expander {
-    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    zstd: Option<Decompressor<'static>>,
     out: Vec<u8>,
 }
 
@@ -18,29 +19,50 @@ impl Expander {
         plain: usize,
         payload: &'a [u8],
     ) -> Result<&'a [u8]> {
-        if plain > BLOCK_LIMIT {
-            return Err(Error::Damaged(format!("block claims {plain} bytes")));
-        }
-        let out = match codec {
-            0 => payload,
-            1 => {
-                self.out.clear();
-                self.out.reserve(plain);
-                let bad = |e| Error::Damaged(format!("block does not decompress: {e}"));
-                let zstd = match &mut self.zstd {
-                    Some(zstd) => zstd,
-                    none => none.insert(zstd::bulk::Decompressor::new().map_err(bad)?),
-                };
-                // The buffer may have more room than this block states; what expands past the
-                // statement is refused below.
-                zstd.decompress_to_buffer(payload, &mut self.out).map_err(bad)?;
-                &self.out
-            }
-            _ => return Err(Error::Damaged(format!("block has unknown codec {codec}"))),
-        };
-        if out.len() != plain {
-            return Err(Error::Damaged("block expands to another length than stated".into()));
-        }
-        Ok(out)
+        expand(&mut self.zstd, codec, plain, payload, &mut self.out)
     }
+
+    /// The same, for who has a buffer to spare.
+    pub fn expand_into<'a>(
+        &mut self,
+        codec: u8,
+        plain: usize,
+        payload: &'a [u8],
+        out: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8]> {
+        expand(&mut self.zstd, codec, plain, payload, out)
+    }
+}
+
+fn expand<'a>(
+    zstd: &mut Option<Decompressor<'static>>,
+    codec: u8,
+    plain: usize,
+    payload: &'a [u8],
+    out: &'a mut Vec<u8>,
+) -> Result<&'a [u8]> {
+    if plain > BLOCK_LIMIT {
+        return Err(Error::Damaged(format!("block claims {plain} bytes")));
+    }
+    let found = match codec {
+        0 => payload,
+        1 => {
+            out.clear();
+            out.reserve(plain);
+            let bad = |e| Error::Damaged(format!("block does not decompress: {e}"));
+            let zstd = match zstd {
+                Some(zstd) => zstd,
+                none => none.insert(Decompressor::new().map_err(bad)?),
+            };
+            // The buffer may have more room than this block states; what expands past the
+            // statement is refused below.
+            zstd.decompress_to_buffer(payload, out).map_err(bad)?;
+            &*out
+        }
+        _ => return Err(Error::Damaged(format!("block has unknown codec {codec}"))),
+    };
+    if found.len() != plain {
+        return Err(Error::Damaged("block expands to another length than stated".into()));
+    }
+    Ok(found)
 }

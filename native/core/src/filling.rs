@@ -2,6 +2,7 @@
 //! there without one.
 
 use crate::crypto::TAG;
+use crate::error::Result;
 use crate::keyring::Epoch;
 use crate::object::HEADER;
 use crate::pack::{
@@ -39,13 +40,14 @@ pub struct Place {
     length: usize,
 }
 
-/// A block that is to be stored: its compressed or raw payload, and what it will open to.
+/// A block that is to be stored, and what it will open to.
 pub struct Part<'a> {
     pub kind: u8,
     pub codec: u8,
     /// Plaintext bytes.
     pub plain: usize,
-    pub payload: &'a [u8],
+    /// Compressed or raw bytes.
+    pub payload: usize,
     pub chunks: &'a [(Id, u32)],
 }
 
@@ -71,7 +73,7 @@ impl Filling {
         let mut inner = self.inner.lock().expect("no panic");
         let (blocks, chunks) = (&inner.contents.blocks, &inner.contents.chunks);
         let rows = (blocks.len() + 1) * BLOCK_ROW + (chunks.len() + part.chunks.len()) * CHUNK_ROW;
-        let stored = part.payload.len() + TAG;
+        let stored = part.payload + TAG;
         let many = chunks.len() + part.chunks.len() > PACK_CHUNKS;
         if many || inner.used + stored + CONTENTS_FIXED + rows + TAG + TAIL > FILL {
             return None;
@@ -129,23 +131,28 @@ pub struct Filled {
 }
 
 impl Place {
-    /// Seals the payload where it will be stored; copies the sealed bytes out, to be opened again.
-    pub fn seal(&self, payload: &[u8], sealed: &mut Vec<u8>) {
-        debug_assert_eq!(payload.len() + TAG, self.length);
-        // SAFETY: the range is this reservation's alone, and lies within the buffer.
-        let out = unsafe {
+    #[allow(clippy::mut_from_ref)]
+    fn bytes(&self) -> &mut [u8] {
+        // SAFETY: the range is this reservation's alone, lies within the buffer, and each method
+        // lets go of it before it returns.
+        unsafe {
             let start = (*self.pack.buffer.get()).as_mut_ptr().add(self.offset);
             std::slice::from_raw_parts_mut(start, self.length)
-        };
-        let (data, tag) = out.split_at_mut(payload.len());
-        data.copy_from_slice(payload);
-        tag.copy_from_slice(&self.pack.key.seal(self.ordinal, self.offset, data));
-        sealed.clear();
-        sealed.extend_from_slice(out);
+        }
     }
 
-    /// Opens what `seal` copied out.
-    pub fn open<'a>(&self, sealed: &'a mut [u8]) -> crate::error::Result<&'a mut [u8]> {
-        self.pack.key.open(self.ordinal, self.offset, sealed)
+    /// Seals the payload where it will be stored.
+    pub fn seal(&self, payload: &[u8]) {
+        debug_assert_eq!(payload.len() + TAG, self.length);
+        let (data, tag) = self.bytes().split_at_mut(payload.len());
+        data.copy_from_slice(payload);
+        tag.copy_from_slice(&self.pack.key.seal(self.ordinal, self.offset, data));
+    }
+
+    /// Opens a copy of what `seal` left there.
+    pub fn open<'a>(&self, copy: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        copy.clear();
+        copy.extend_from_slice(self.bytes());
+        Ok(self.pack.key.open(self.ordinal, self.offset, copy)?)
     }
 }

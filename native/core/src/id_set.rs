@@ -1,4 +1,4 @@
-//! Chunk ids that this job is storing: 16 bytes of each, in shards that lock apart.
+//! Chunk ids that a job stores or snapshots need: 16 bytes of each, in shards that lock apart.
 //!
 //! Ids are keyed hashes that nobody outside can choose, so 128 bits of them never meet by chance
 //! (10^12 chunks: one in 10^14), and a first backup of a terabyte needs half the memory.
@@ -27,9 +27,20 @@ impl Default for IdSet {
 impl IdSet {
     /// True for the one caller that brought this id.
     pub fn insert(&self, id: &Id) -> bool {
+        let (key, shard) = self.of(id);
+        shard.lock().expect("no panic").insert(key)
+    }
+
+    pub fn contains(&self, id: &Id) -> bool {
+        let (key, shard) = self.of(id);
+        let shard = shard.lock().expect("no panic");
+        !shard.slots.is_empty() && shard.slots[shard.find(key)] == key
+    }
+
+    fn of(&self, id: &Id) -> (u128, &Mutex<Shard>) {
         // Zero marks a free slot; no id needs it for itself.
         let key = u128::from_le_bytes(id[..16].try_into().expect("16 bytes")).max(1);
-        self.shards[usize::from(id[31]) % SHARDS].lock().expect("no panic").insert(key)
+        (key, &self.shards[usize::from(id[31]) % SHARDS])
     }
 }
 
@@ -69,8 +80,8 @@ mod tests {
     fn every_id_is_new_once() {
         let set = IdSet::default();
         let id = |n: u32| *blake3::hash(&n.to_le_bytes()).as_bytes();
-        assert!((0..20_000).all(|n| set.insert(&id(n))));
-        assert!((0..20_000).all(|n| !set.insert(&id(n))));
+        assert!((0..20_000).all(|n| !set.contains(&id(n)) && set.insert(&id(n))));
+        assert!((0..20_000).all(|n| set.contains(&id(n)) && !set.insert(&id(n))));
         assert!(set.insert(&[0; 32]) && !set.insert(&[0; 32]));
     }
 }

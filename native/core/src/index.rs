@@ -3,10 +3,11 @@
 //! Resident: eleven bytes a chunk (a slot of 24 bits of tag and 40 of row number), and the runs
 //! themselves, mapped from the private cache where there is one, in memory where there is none.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::map::Bytes;
 use crate::object::hex;
-use crate::pack::{get_block, put_block, Block, Contents, Id, PackKey, BLOCK_ROW};
+use crate::pack::{put_block, Block, Contents, Id, PackKey, BLOCK_ROW};
+use crate::run::{block_rows, malformed, pack_row, word, Run};
 use std::collections::HashMap;
 
 pub const RUN_FIXED: usize = 44;
@@ -37,8 +38,25 @@ impl PackRow {
 /// A pack's name as bytes: hash and upload id.
 pub type PackName = (Id, [u8; 16]);
 
-/// The packs that a listing showed, with their stored lengths: the truth that runs only hint at.
-pub type Present = HashMap<PackName, u64>;
+/// A pack as a listing showed it: its stored length, and whether anything may rely on it.
+#[derive(Clone, Copy)]
+pub struct Listed {
+    pub length: u64,
+    pub trusted: bool,
+}
+
+/// The packs that a listing showed: the truth that runs only hint at.
+pub type Present = HashMap<PackName, Listed>;
+
+/// What a listing says of a pack that a run speaks of.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Standing {
+    /// Not listed with the recorded length: it holds nothing.
+    Absent,
+    /// Condemned: it can be read, and nothing new may rely on it.
+    Condemned,
+    Trusted,
+}
 
 /// A pack with everything that says where its chunks lie.
 #[derive(Clone)]
@@ -99,10 +117,6 @@ impl Indexed {
     }
 }
 
-fn malformed() -> Error {
-    Error::Damaged("index run is malformed".into())
-}
-
 /// The plaintext of an opened run: what the cache keeps and the table is made of.
 pub fn expand(run: &[u8]) -> Result<Vec<u8>> {
     let head = run.get(..4).ok_or_else(malformed)?;
@@ -117,43 +131,19 @@ pub fn expand(run: &[u8]) -> Result<Vec<u8>> {
     Ok(data)
 }
 
-struct Run {
-    data: Bytes,
-    /// Number of the run's first row, block and pack in the table.
-    row: u64,
-    block: u32,
-    rows: usize,
-    /// Where ids and columns begin.
-    ids: usize,
-    columns: usize,
-}
-
-fn word(data: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(data[at..at + 4].try_into().expect("4 bytes"))
-}
-
-impl Run {
-    fn id(&self, row: usize) -> &Id {
-        self.data[self.ids + row * 32..][..32].try_into().expect("32 bytes")
-    }
-
-    /// Block in the run, offset in the block, length.
-    fn place(&self, row: usize) -> [u32; 3] {
-        [0, 1, 2].map(|c| word(&self.data, self.columns + (c * self.rows + row) * 4))
-    }
-}
-
 /// Everything known of where chunks are.
 #[derive(Default)]
 pub struct Table {
     pub packs: Vec<PackRow>,
-    /// Whether the listing has the pack with its recorded length.
-    usable: Vec<bool>,
-    blocks: Vec<(u32, u32, Block)>,
-    runs: Vec<Run>,
+    pub standings: Vec<Standing>,
+    /// Pack, ordinal in it, block.
+    pub(crate) blocks: Vec<(u32, u32, Block)>,
+    pub(crate) runs: Vec<Run>,
     rows: u64,
     slots: Vec<u64>,
     used: u64,
+    /// Whether a condemned pack is among them.
+    doubtful: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -184,8 +174,9 @@ impl Table {
         let packs: Vec<PackRow> = rows.collect();
         let pack_base = self.packs.len() as u32;
         let block_rows = block_rows(&data[blocks..ids], np as u32, pack_base)?;
-        let run =
-            Run { row: self.rows, block: self.blocks.len() as u32, rows: nr, ids, columns, data };
+        let block = self.blocks.len() as u32;
+        let end = block + block_rows.len() as u32;
+        let run = Run { row: self.rows, block, end, rows: nr, ids, columns, data };
         for row in 0..nr {
             let [block, offset, length] = run.place(row);
             let (_, _, b) = block_rows.get(block as usize).ok_or_else(malformed)?;
@@ -196,8 +187,12 @@ impl Table {
                 return Err(malformed());
             }
         }
-        let there = packs.iter().map(|p| present.get(&p.key()) == Some(&u64::from(p.length)));
-        self.usable.extend(there);
+        self.standings.extend(packs.iter().map(|p| match present.get(&p.key()) {
+            Some(l) if l.length != u64::from(p.length) => Standing::Absent,
+            Some(l) if l.trusted => Standing::Trusted,
+            Some(_) => Standing::Condemned,
+            None => Standing::Absent,
+        }));
         self.packs.extend(packs);
         self.blocks.extend(block_rows);
         self.rows += nr as u64;
@@ -207,19 +202,26 @@ impl Table {
     }
 
     /// Builds the slots over all runs, if something was added since. Of several places of one chunk
-    /// the first counts; packs that no listing has hold nothing.
+    /// the first in a trusted pack counts, or else the first; an absent pack holds nothing.
     pub fn seal(&mut self) {
         if !self.slots.is_empty() {
             return;
         }
         self.slots = vec![0; (self.rows as usize * 4 / 3).max(64)];
         self.used = 0;
+        self.doubtful = self.standings.contains(&Standing::Condemned);
+        self.fill(Standing::Trusted);
+        if self.doubtful {
+            self.fill(Standing::Condemned);
+        }
+    }
+
+    fn fill(&mut self, standing: Standing) {
         for r in 0..self.runs.len() {
             let run = &self.runs[r];
             for row in 0..run.rows {
-                let (pack, _, _) = self.blocks[(run.block + run.place(row)[0]) as usize];
                 let id = run.id(row);
-                if !self.usable[pack as usize] {
+                if self.standing(run, row) != standing {
                     continue;
                 }
                 if let Err(free) = self.find(id) {
@@ -230,8 +232,13 @@ impl Table {
         }
     }
 
+    fn standing(&self, run: &Run, row: usize) -> Standing {
+        let (pack, _, _) = self.blocks[(run.block + run.place(row)[0]) as usize];
+        self.standings[pack as usize]
+    }
+
     /// The row of a chunk as (run, row in it), or the free slot where it would be.
-    fn find(&self, id: &Id) -> std::result::Result<(&Run, usize), usize> {
+    pub(crate) fn find(&self, id: &Id) -> std::result::Result<(&Run, usize), usize> {
         let length = self.slots.len();
         let mut at = home(id, length);
         loop {
@@ -258,11 +265,14 @@ impl Table {
 
     /// Packs that runs speak of but the listing did not have with that length.
     pub fn missing(&self) -> impl Iterator<Item = &PackRow> {
-        self.packs.iter().zip(&self.usable).filter(|(_, usable)| !**usable).map(|(p, _)| p)
+        let both = self.packs.iter().zip(&self.standings);
+        both.filter(|(_, standing)| **standing == Standing::Absent).map(|(p, _)| p)
     }
 
+    /// Whether a trusted pack holds the chunk.
     pub fn has(&self, id: &Id) -> bool {
-        !self.slots.is_empty() && self.find(id).is_ok()
+        let trusted = |(run, row)| !self.doubtful || self.standing(run, row) == Standing::Trusted;
+        !self.slots.is_empty() && self.find(id).is_ok_and(trusted)
     }
 
     pub fn place(&self, id: &Id) -> Option<Place> {
@@ -274,27 +284,6 @@ impl Table {
         let (pack, ordinal, block) = self.blocks[(run.block + block) as usize];
         Some(Place { pack, ordinal, block, offset, length })
     }
-}
-
-fn pack_row(d: &[u8]) -> PackRow {
-    let part = |at: usize| -> [u8; 32] { d[at..at + 32].try_into().expect("32 bytes") };
-    let upload = d[32..48].try_into().expect("16 bytes");
-    PackRow { hash: part(0), upload, salt: part(48), commitment: part(80), length: word(d, 112) }
-}
-
-/// Rows of (pack, ordinal in it, block); a pack's blocks follow one another.
-fn block_rows(data: &[u8], packs: u32, base: u32) -> Result<Vec<(u32, u32, Block)>> {
-    let (mut ordinal, mut last) = (0, u32::MAX);
-    let row = |d: &[u8]| {
-        let pack = word(d, 0);
-        if pack >= packs {
-            return Err(malformed());
-        }
-        ordinal = if pack == last { ordinal + 1 } else { 0 };
-        last = pack;
-        Ok((base + pack, ordinal, get_block(&d[4..])?))
-    };
-    data.chunks_exact(4 + BLOCK_ROW).map(row).collect()
 }
 
 /// Where a chunk's search begins: its id's first bytes, spread over the slots without a division.
@@ -342,10 +331,11 @@ mod tests {
     #[test]
     fn chunks_are_found_in_packs_that_are_listed_and_only_there() {
         let runs = [vec![indexed(0, 1000)], vec![indexed(1000, 1000)], vec![indexed(500, 10)]];
+        let listed = |length| Listed { length, trusted: true };
         let mut present = Present::new();
-        present.insert((id(0), [1; 16]), 4096);
-        present.insert((id(500), [1; 16]), 4096);
-        present.insert((id(1000), [1; 16]), 4095);
+        present.insert((id(0), [1; 16]), listed(4096));
+        present.insert((id(500), [1; 16]), listed(4096));
+        present.insert((id(1000), [1; 16]), listed(4095));
         let table = table(&runs, &present);
         assert_eq!(table.chunks(), 1000);
         for n in 0..1000 {
@@ -354,6 +344,16 @@ mod tests {
         }
         assert!((1000..3000).all(|n| !table.has(&id(n))));
         assert_eq!(table.missing().count(), 1);
+    }
+
+    #[test]
+    fn a_condemned_pack_is_read_and_not_relied_on() {
+        let mut present = Present::new();
+        present.insert((id(0), [1; 16]), Listed { length: 4096, trusted: false });
+        present.insert((id(5), [1; 16]), Listed { length: 4096, trusted: true });
+        let table = table(&[vec![indexed(0, 10)], vec![indexed(5, 10)]], &present);
+        assert!((0..5).all(|n| !table.has(&id(n)) && table.place(&id(n)).is_some()));
+        assert!((5..15).all(|n| table.has(&id(n)) && table.place(&id(n)).unwrap().pack == 1));
     }
 
     #[test]

@@ -12,6 +12,10 @@ pub const KDF_CEILING: (u32, u32, u32) = (4 << 20, 64, 64);
 /// Floor on creation: 64 MiB, 3 passes.
 pub const KDF_FLOOR: (u32, u32) = (64 << 10, 3);
 
+/// Numbers of roles; 2 is the index's.
+const CONTROL: u8 = 1;
+const ADMIN: u8 = 3;
+
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[repr(u8)]
 pub enum Secret {
@@ -246,12 +250,22 @@ impl Keyring {
                     .ok_or_else(|| Error::Missing("no domain key".into()));
             }
             Type::Index => 2,
-            Type::Fence | Type::Condemned | Type::Tombstone => 3,
-            _ => 1,
+            _ => CONTROL,
         };
+        Ok((self.role(role)?, &self.replica))
+    }
+
+    fn role(&self, role: u8) -> Result<&Key> {
         let key = self.roles.iter().find(|(r, _)| *r == role).map(|(_, k)| k);
-        key.map(|k| (k, &self.replica))
-            .ok_or_else(|| Error::Missing(format!("no key of role {role}")))
+        key.ok_or_else(|| Error::Missing(format!("no key of role {role}")))
+    }
+
+    /// The tag that a record which deletes carries inside: only who holds the admin key makes it.
+    pub fn authority(&self, kind: Type, upload: &[u8; 16], content: &[u8]) -> Result<Key> {
+        let key = derive("holdall v1 authority", &[self.role(ADMIN)?, &self.replica]);
+        let mut hasher = blake3::Hasher::new_keyed(&key);
+        hasher.update(&[kind as u8]).update(upload).update(content);
+        Ok(*hasher.finalize().as_bytes())
     }
 
     pub fn seal(&self, kind: Type, upload: &[u8; 16], content: &[u8]) -> Result<Vec<u8>> {

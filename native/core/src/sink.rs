@@ -46,13 +46,6 @@ pub struct Outgoing {
     pub length: usize,
 }
 
-/// What one worker needs to open its blocks again.
-#[derive(Default)]
-pub struct Scratch {
-    sealed: Vec<u8>,
-    expander: Expander,
-}
-
 pub trait Store: Send + Sync {
     /// Hands an object over; the answer comes later by `Sink::reply`.
     fn put(&self, object: Outgoing);
@@ -121,11 +114,18 @@ impl Sink {
     }
 
     /// Seals one block into the open pack of its class, opens it again from there, and compares.
-    pub fn add(&self, part: &Part, scratch: &mut Scratch) -> Result<()> {
+    /// What it opens to lies in the same two buffers: no others are needed.
+    pub fn add(
+        &self,
+        part: &Part,
+        plain: &mut Vec<u8>,
+        packed: &mut Vec<u8>,
+        expander: &mut Expander,
+    ) -> Result<()> {
         let place = self.reserve(part)?;
-        place.seal(part.payload, &mut scratch.sealed);
-        let payload = place.open(&mut scratch.sealed)?;
-        let mut rest = scratch.expander.expand(part.codec, part.plain, payload)?;
+        place.seal(if part.codec == 0 { plain } else { packed });
+        let payload = place.open(packed)?;
+        let mut rest = expander.expand_into(part.codec, part.plain, payload, plain)?;
         let domain = self.ring.domain()?;
         for (id, length) in part.chunks {
             let (chunk, after) = rest.split_at(*length as usize);

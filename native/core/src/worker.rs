@@ -2,19 +2,25 @@
 
 use crate::cut::{Cutter, MAXIMUM, PAGE as PAGE_BYTES};
 use crate::error::{Error, Result};
+use crate::expand::Expander;
 use crate::filling::Part;
 use crate::id_set::IdSet;
 use crate::index::Table;
-use crate::pack::Id;
+use crate::pack::{Id, BLOCK_LIMIT};
 use crate::page::{Content, INLINE_IDS};
 use crate::reader::{DATA, LIST, PAGE};
-use crate::sink::{Scratch, Sink};
+use crate::sink::Sink;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::CParameter;
 
-/// Plaintext bytes gathered into one block before it is compressed and sealed.
-pub const BLOCK: usize = 1 << 20;
+/// Plaintext bytes gathered into one block before it is compressed and sealed: compressible data,
+/// incompressible data, pages, lists. Only the first gains by more than 1 MiB.
+const BLOCKS: [usize; 4] = [BLOCK_LIMIT, 1 << 20, 1 << 20, 1 << 20];
+/// The level that is used when none is asked for.
+const USUAL_LEVEL: i32 = 3;
 /// Chunks of one block at most: of files of a few bytes a block would hold hundreds of thousands.
 const BLOCK_CHUNKS: usize = 1 << 13;
 /// Ids of one list page: between these, ending where an id's low bits are zero.
@@ -64,6 +70,20 @@ impl Chunks {
     }
 }
 
+/// A compressor whose window is a whole block. The usual level's own tables are made for half of
+/// that: twice the hashes and chains make binaries 4.9 % smaller than blocks of 1 MiB do, for 8 %
+/// more time.
+fn compressor(level: i32) -> Result<Compressor<'static>> {
+    let fail = |e| Error::Invalid(format!("zstd: {e}"));
+    let mut made = Compressor::new(level).map_err(fail)?;
+    made.set_parameter(CParameter::WindowLog(BLOCK_LIMIT.ilog2())).map_err(fail)?;
+    if level == USUAL_LEVEL {
+        made.set_parameter(CParameter::HashLog(18)).map_err(fail)?;
+        made.set_parameter(CParameter::ChainLog(17)).map_err(fail)?;
+    }
+    Ok(made)
+}
+
 #[derive(Default)]
 struct Builder {
     plain: Vec<u8>,
@@ -74,27 +94,24 @@ pub struct Worker {
     pub chunks: Arc<Chunks>,
     /// Compressible data, incompressible data, pages, lists.
     builders: [Builder; 4],
-    zstd: zstd::bulk::Compressor<'static>,
-    probe: zstd::bulk::Compressor<'static>,
+    zstd: Compressor<'static>,
+    probe: Compressor<'static>,
     packed: Vec<u8>,
-    scratch: Scratch,
+    expander: Expander,
     /// The read buffer, kept from file to file.
     pub buffer: Vec<u8>,
 }
 
 impl Worker {
     pub fn new(chunks: Arc<Chunks>) -> Result<Worker> {
-        let make = |level| {
-            zstd::bulk::Compressor::new(level).map_err(|e| Error::Invalid(format!("zstd: {e}")))
-        };
-        let (zstd, probe) = (make(chunks.level)?, make(-5)?);
+        let (zstd, probe) = (compressor(chunks.level)?, compressor(-5)?);
         Ok(Worker {
             chunks,
             builders: Default::default(),
             zstd,
             probe,
             packed: Vec::new(),
-            scratch: Scratch::default(),
+            expander: Expander::default(),
             buffer: Vec::new(),
         })
     }
@@ -118,11 +135,16 @@ impl Worker {
             _ => 3,
         };
         let builder = &self.builders[which];
-        let full = builder.plain.len() + data.len() > BLOCK.max(data.len());
+        let full = builder.plain.len() + data.len() > BLOCKS[which].max(data.len());
         if full || builder.chunks.len() == BLOCK_CHUNKS {
             self.flush(which)?;
         }
         let builder = &mut self.builders[which];
+        // Doubling would end at twice a block's size.
+        if builder.plain.len() + data.len() > BLOCKS[which] / 2 {
+            let room = BLOCKS[which].max(data.len()) - builder.plain.len();
+            builder.plain.reserve_exact(room);
+        }
         builder.plain.extend_from_slice(data);
         builder.chunks.push((id, data.len() as u32));
         Ok(id)
@@ -150,21 +172,17 @@ impl Worker {
         let mut codec = 0;
         if which != 1 {
             self.packed.clear();
-            self.packed.reserve(zstd::zstd_safe::compress_bound(builder.plain.len()));
+            self.packed.reserve_exact(zstd::zstd_safe::compress_bound(builder.plain.len()));
             let made = self.zstd.compress_to_buffer(&builder.plain, &mut self.packed);
             let n = made.map_err(|e| Error::Invalid(format!("zstd: {e}")))?;
             codec = u8::from(n + n / 64 < builder.plain.len());
         }
-        let part = Part {
-            kind,
-            codec,
-            plain: builder.plain.len(),
-            payload: if codec == 1 { &self.packed } else { &builder.plain },
-            chunks: &builder.chunks,
-        };
-        self.chunks.sink.add(&part, &mut self.scratch)?;
-        builder.plain.clear();
-        builder.chunks.clear();
+        let Builder { plain, chunks } = builder;
+        let payload = if codec == 0 { plain.len() } else { self.packed.len() };
+        let part = Part { kind, codec, plain: plain.len(), payload, chunks };
+        self.chunks.sink.add(&part, plain, &mut self.packed, &mut self.expander)?;
+        plain.clear();
+        chunks.clear();
         self.chunks.sink.index(false)
     }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
 
 /// Plaintext bytes that are planned together: what lies in one block is gathered within these.
-pub const BATCH: usize = 32 << 20;
+pub const BATCH: usize = 128 << 20;
 /// Pieces that are planned together.
 pub const BATCH_PIECES: usize = 16 << 10;
 /// Pieces that may wait for workers before the planner waits.

@@ -6,6 +6,8 @@ export declare class Contents {
   static start(keyring: Keyring, length: number, tail: Buffer): number
   /** Opens them: `sealed` is what lies from the start to the last 112 bytes. */
   static open(keyring: Keyring, name: string, length: number, tail: Buffer, sealed: Buffer): Contents
+  /** The pack's bare name. */
+  get name(): string
   /** The claim that the pack was made under, in hexadecimal. */
   get claim(): string
 }
@@ -17,19 +19,33 @@ export interface Hold {
 }
 
 export declare class Index {
-  /** `names` and `lengths` list the packs that exist: what lies elsewhere is not believed. */
-  constructor(names: Array<string>, lengths: Array<number>)
+  /**
+   * `names` and `lengths` list the packs that exist: what lies elsewhere is not believed. What
+   * lies in the `doubted` ones can be read, and is brought again by whoever writes.
+   */
+  constructor(names: Array<string>, lengths: Array<number>, doubted?: Array<string> | undefined | null)
   /** Adds one sealed index run; `cache` is the file that is to keep it opened. */
   add(keyring: Keyring, name: string, bytes: Buffer, cache?: string | undefined | null): void
   /** Adds one run from the cache; false when there is no whole file of it. */
   addCached(cache: string): boolean
-  /** Adds a pack by its own contents: what a lost or unreadable run said. */
-  addContents(contents: Contents): void
+  /**
+   * Adds a pack by its own contents: what a lost or unreadable run said. Until a run says it
+   * again, nothing new is to rely on a `doubted` one.
+   */
+  addContents(contents: Contents, doubted: boolean): void
   /** Names of packs that exist and that no run speaks of. */
   unlisted(): Array<string>
   get chunks(): number
   /** Names of packs that runs speak of but the listing did not have with that length. */
   missing(): Array<string>
+  /** How much of each listed pack is needed by what was marked. */
+  usage(): Usage
+  /** Lets copy jobs save what is needed of this pack; returns how many bytes that are. */
+  leave(contents: Contents): number
+  /** Names of all packs that runs speak of. */
+  named(): Array<string>
+  /** New runs that say what all these say of every pack but the dropped ones. */
+  merge(keyring: Keyring, claim: Buffer, dropped: Array<string>): Array<Sealed>
 }
 
 /** One job under way: its replies, its counters, and the way to stop it. */
@@ -56,7 +72,7 @@ export type JobEvent =
 
 /** What a job works on. Paths are bytes, names joined by `/`, without a leading one. */
 export interface JobSpec {
-  verb: 'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | 'dump' | 'check' | 'scrub'
+  verb: 'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | 'dump' | 'check' | 'scrub' | 'mark' | 'copy'
   folder?: Buffer
   workers: number
   paths?: Array<Buffer>
@@ -83,6 +99,7 @@ export interface JobSpec {
   bytes?: Buffer
   roots?: Array<Buffer>
   others?: Array<Buffer>
+  hints?: Array<Buffer>
   damaged?: Array<string>
 }
 
@@ -111,7 +128,12 @@ export declare class Keyring {
   newRole(role: number): Sealed
   /** Takes a stored domain, epoch or role key into the ring. */
   load(name: string, bytes: Buffer): void
-  seal(kind: string, content: Buffer): Sealed
+  /** Seals a record; `own` is the upload id of one that is named for what it speaks of. */
+  seal(kind: string, content: Buffer, own?: Buffer | undefined | null): Sealed
+  /** The tag, 32 bytes, of a record that deletes; needs the admin key. */
+  authorise(kind: string, own: Buffer, content: Buffer): Buffer
+  /** Whether `tag` is what the admin key makes of this content; null without that key. */
+  authorised(kind: string, name: string, content: Buffer, tag: Buffer): boolean | null
   open(kind: string, name: string, bytes: Buffer): Buffer
 }
 
@@ -179,6 +201,16 @@ export interface SlotFacts {
   kind: number
   fingerprint: string
   memoryKiB: number
+}
+
+/** What marked chunks need of each listed pack, column by column. */
+export interface Usage {
+  names: Array<string>
+  lengths: Array<number>
+  /** Stored bytes of all blocks. */
+  held: Array<number>
+  /** Of these what marked chunks take. */
+  used: Array<number>
 }
 
 /** A folder that is read elsewhere: its absolute path, and where what it was stands still. */

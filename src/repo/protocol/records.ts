@@ -110,5 +110,6 @@ export function setOf(...parts: (readonly string[])[]): string[] {
 }
 
 export function without(set: readonly string[], drop: readonly string[]): string[] {
-  return set.filter((x) => !drop.includes(x));
+  const gone = new Set(drop);
+  return set.filter((x) => !gone.has(x));
 }

@@ -71,10 +71,15 @@ type Period = keyof typeof PERIODS;
 
 const periods = Object.keys(PERIODS) as Period[];
 
+/** What snapshots of one group have in common. */
+export const GROUPINGS = ["host", "paths", "tags"] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
 export function planRetention(
   candidates: readonly Candidate[],
   policy: Policy,
   now: number,
+  groupBy: readonly Grouping[] = ["host", "paths"],
 ): GroupPlan[] {
   const { last = 0, within = 0, tags = [] } = policy;
   const counts = [last, within, ...periods.map((p) => policy[p] ?? 0)];
@@ -85,7 +90,8 @@ export function planRetention(
     throw new Failure("usage", "a retention policy that keeps nothing would forget everything");
   }
   const log = readLog(candidates);
-  const groups = grouped(log.order, (c) => JSON.stringify([c.host, [...c.paths].sort()]));
+  const key = (c: Candidate, by: Grouping) => (by === "host" ? c.host : [...c[by]].sort());
+  const groups = grouped(log.order, (c) => JSON.stringify(groupBy.map((by) => key(c, by))));
   return groups.map((order) => planGroup(order, log, policy, now));
 }
 

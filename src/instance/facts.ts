@@ -1,0 +1,91 @@
+/** Everything that an inventory looks up: what lies where, whose it is, and who has it open. */
+import type { Instance, StateUnit } from "./descriptor.ts";
+
+/** What one unit holds for one context. */
+export interface Holding {
+  readonly unit: StateUnit;
+  /** Empty for what is of no single context. */
+  readonly context: string;
+  /** Where it begins: the highest paths that the unit claims. Relative ones lie below the root. */
+  readonly tops: string[];
+  /** Paths below those that are not of this unit. */
+  readonly holes: string[];
+  files: number;
+  bytes: number;
+  /** Milliseconds since 1970; 0 where nothing was written. */
+  newest: number;
+  readonly places: Place[];
+  readonly openBy: Opener[];
+}
+
+/** A file system, as one mount shows it. */
+export interface Place {
+  readonly type: string;
+  readonly mount: string;
+  /** Path of the btrfs subvolume's root; empty on others. */
+  readonly subvolume: string;
+}
+
+/** A process that has something of a unit open. */
+export interface Opener {
+  readonly pid: number;
+  readonly name: string;
+  readonly how: "reads" | "writes" | "maps";
+}
+
+/** Something that is in no snapshot although a unit has it. */
+export interface LeftOut {
+  readonly path: string;
+  readonly unit: string;
+  readonly why: string;
+}
+
+export interface Unclaimed {
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface Doubled {
+  readonly path: string;
+  readonly bytes: number;
+  /** `service/unit` of each that claims it. */
+  readonly units: string[];
+}
+
+/** What belongs to the instance and lies in no unit of it. */
+export interface Outside {
+  readonly kind: "user" | "group" | "unit" | "cron" | "certificate" | "package" | "link";
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** What this run may do. */
+export interface Powers {
+  /** Processes of others can be stopped. */
+  readonly privileged: boolean;
+  /** The supervisor's socket is there; true where there is no supervisor. */
+  readonly supervisor: boolean;
+}
+
+export interface Facts {
+  readonly instance: Instance;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly holdings: readonly Holding[];
+  readonly unclaimed: readonly Unclaimed[];
+  readonly doubled: readonly Doubled[];
+  readonly leftOut: readonly LeftOut[];
+  readonly sockets: readonly string[];
+  readonly troubles: readonly (readonly [path: string, reason: string])[];
+  readonly outside: readonly Outside[];
+  readonly powers: Powers;
+  /** Bytes of each holding when the inventory was last made, by `service/unit context`. */
+  readonly before: Readonly<Record<string, number>>;
+  /** When that was; null: never. */
+  readonly beforeAt: number | null;
+}
+
+/** How holdings are called where one text must do. */
+export const holdingKey = ({ unit, context }: Pick<Holding, "unit" | "context">): string =>
+  `${unit.service}/${unit.id}${context === "" ? "" : ` ${context}`}`;

@@ -1,0 +1,117 @@
+/** What belongs to an instance and lies in none of its units: told, so that nobody forgets it. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Engine } from "../base/state.ts";
+import type { Outside } from "./facts.ts";
+
+/** Longer files are not read for what they mention. */
+const LONGEST = 256 << 10;
+
+const UNITS = [
+  "/etc/systemd/system",
+  "/usr/lib/systemd/system",
+  "/run/systemd/system",
+  join(homedir(), ".config/systemd/user"),
+];
+const CRON = ["/etc/crontab", "/etc/cron.d", "/var/spool/cron/crontabs", "/var/spool/cron"];
+
+/** Debian packages that bring an engine. */
+const PACKAGES: Partial<Record<Engine, RegExp>> = {
+  redis: /^redis-server$/,
+  postgres: /^postgresql-\d+$/,
+  git: /^git$/,
+  sqlite: /^libsqlite3-0$/,
+  lmdb: /^liblmdb0$/,
+};
+
+async function textOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null);
+  if (found === null || !found.isFile() || found.size > LONGEST) return "";
+  return readFile(path, "utf8").catch(() => "");
+}
+
+/** A file, or the files of a folder. */
+async function filesIn(place: string): Promise<string[]> {
+  const found = await stat(place).catch(() => null);
+  if (found?.isFile()) return [place];
+  const names = await readdir(place).catch(() => [] as string[]);
+  return names.sort().map((name) => join(place, name));
+}
+
+async function mentions(
+  kind: Outside["kind"],
+  places: readonly string[],
+  root: string,
+): Promise<Outside[]> {
+  const found: Outside[] = [];
+  for (const place of places) {
+    for (const path of await filesIn(place)) {
+      if ((await textOf(path)).includes(root)) found.push({ kind, name: path, detail: "names it" });
+    }
+  }
+  return found;
+}
+
+/** Names of numbers by a table such as `/etc/passwd`. */
+async function names(
+  kind: "user" | "group",
+  table: string,
+  ids: ReadonlySet<number>,
+): Promise<Outside[]> {
+  const rows = (await textOf(table)).split("\n").map((line) => line.split(":"));
+  return [...ids]
+    .sort((a, b) => a - b)
+    .map((id) => ({
+      kind,
+      name: rows.find(([, , number]) => number === String(id))?.[0] ?? "(no name)",
+      detail: `number ${id}`,
+    }));
+}
+
+async function packages(engines: ReadonlySet<Engine>): Promise<Outside[]> {
+  const status = await readFile("/var/lib/dpkg/status", "utf8").catch(() => "");
+  const wanted = [...engines].flatMap((engine) => PACKAGES[engine] ?? []);
+  return status.split("\n\n").flatMap((entry) => {
+    const name = /^Package: (.+)$/m.exec(entry)?.[1] ?? "";
+    const version = /^Version: (.+)$/m.exec(entry)?.[1] ?? "";
+    const installed = /^Status: install ok installed$/m.test(entry);
+    if (!installed || !wanted.some((pattern) => pattern.test(name))) return [];
+    return [{ kind: "package" as const, name, detail: version }];
+  });
+}
+
+/** Certificates and keys elsewhere that the instance's config names. */
+async function certificates(root: string): Promise<Outside[]> {
+  const names = await readdir(join(root, "cfg"), { recursive: true }).catch(() => [] as string[]);
+  const found = new Map<string, string>();
+  for (const name of names.sort()) {
+    const text = await textOf(join(root, "cfg", name));
+    for (const [path] of text.matchAll(/\/[\w./-]+\.(?:pem|crt|cert|key)\b/g)) {
+      if (!path.startsWith(`${root}/`)) found.set(path, `cfg/${name}`);
+    }
+  }
+  return [...found].map(([name, by]) => ({ kind: "certificate", name, detail: `named by ${by}` }));
+}
+
+export interface Known {
+  readonly root: string;
+  readonly uids: ReadonlySet<number>;
+  readonly gids: ReadonlySet<number>;
+  readonly engines: ReadonlySet<Engine>;
+  readonly links: readonly { path: string; target: string }[];
+}
+
+/** Users, systemd units, cron tables, certificates, packages and links out of the instance. */
+export async function outside({ root, uids, gids, engines, links }: Known): Promise<Outside[]> {
+  const out = links.filter(({ target }) => target !== root && !target.startsWith(`${root}/`));
+  return [
+    ...(await names("user", "/etc/passwd", uids)),
+    ...(await names("group", "/etc/group", gids)),
+    ...(await mentions("unit", UNITS, root)),
+    ...(await mentions("cron", CRON, root)),
+    ...(await certificates(root)),
+    ...(await packages(engines)),
+    ...out.map(({ path, target }) => ({ kind: "link" as const, name: path, detail: target })),
+  ];
+}

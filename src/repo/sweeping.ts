@@ -1,0 +1,306 @@
+/**
+ * The sweep of one condemned list: carries out its steps; which claims it waits for is policy.
+ *
+ * Commit point: the removal of the list. Killed before, whoever sweeps it next goes on.
+ */
+import { hex, unhex } from "../base/bytes.ts";
+import { Failure, toFailure } from "../base/failure.ts";
+import type { Runtime } from "../base/runtime.ts";
+import { allow } from "../format/flags.ts";
+import type { Index } from "../seam/native.ts";
+import type { Listed } from "../store/store.ts";
+import { drive } from "./drive.ts";
+import { bareName, objectPath, uploadId } from "./layout.ts";
+import {
+  type Action,
+  type Answer,
+  type Condemned,
+  ofType,
+  type Stored,
+} from "./protocol/records.ts";
+import { RULES, type View } from "./protocol/rules.ts";
+import { nextOfSweep, type Sweep, startSweep, sweepAfter, sweepTrusts } from "./protocol/sweep.ts";
+import { believed, claimsOf, namesEvery, type Small } from "./records.ts";
+import { removeObject } from "./removal.ts";
+import type { Marked, Repository } from "./repository.ts";
+
+/** How long a prune lets writers work; nothing safe depends on it. */
+export interface Patience {
+  /** Milliseconds to wait for open claims to end. */
+  readonly wait: number;
+  /** A claim is fenced that is still open and as old as this, in milliseconds, or dated ahead. */
+  readonly fenceAfter: number;
+}
+
+export interface Swept {
+  readonly packs: number;
+  readonly snapshots: number;
+  /** Plaintext bytes copied to safety, and what they take. */
+  readonly copied: number;
+  readonly stored: number;
+}
+
+/** Somebody is still at work, and is not to be fenced yet. */
+export class Busy extends Failure {
+  readonly hosts: readonly string[];
+
+  constructor(hosts: readonly string[]) {
+    super("claims_open", `writers are at work: ${hosts.join(", ")}`);
+    this.hosts = hosts;
+  }
+}
+
+const PAUSE = 500;
+/** Buffers of pack size that a copy fills. */
+const SLOTS = 4;
+/** What ground that another sweep took away looks like; everything is listed again. */
+const AGAIN = 3;
+
+/** Null when another sweep had brought it to its end before. */
+export async function sweep(
+  runtime: Runtime,
+  repository: Repository,
+  list: Condemned,
+  patience: Patience,
+): Promise<Swept | null> {
+  for (let left = AGAIN; ; left--) {
+    const acts = new Acts(runtime, repository, list, patience);
+    try {
+      const end = await drive(MACHINE, startSweep(hex(runtime.random(16)), list), acts.act);
+      return conclude(end, acts);
+    } catch (error) {
+      const { code } = toFailure(error);
+      const moved = code === "object_missing" || (code === "missing_object" && !acts.lost);
+      if (!moved || left === 1) throw error;
+    }
+  }
+}
+
+const MACHINE = {
+  next: (s: Sweep) => nextOfSweep(s, RULES),
+  after: (s: Sweep, answer: Answer) => sweepAfter(s, answer, RULES),
+};
+
+function conclude({ outcome }: Sweep, acts: Acts): Swept | null {
+  if (outcome === "snapshots missing") {
+    throw new Failure(
+      "missing_object",
+      "snapshots that should be there are not, and nobody forgot them; nothing is removed",
+    );
+  }
+  return outcome === "swept by another" ? null : acts.swept();
+}
+
+/** A snapshot's own id, as a name beside that of its object: heads are told by it. */
+const alias = (id: Buffer | string) => `#${typeof id === "string" ? id : hex(id)}`;
+
+class Acts {
+  /** A chunk that somebody needs is nowhere. */
+  lost = false;
+  private readonly runtime: Runtime;
+  private readonly repository: Repository;
+  private readonly list: Condemned;
+  private readonly patience: Patience;
+  private every = false;
+  private packs: Listed[] = [];
+  private index: Index | null = null;
+  private readonly roots = new Map<string, { pages: Buffer[]; hints: Buffer[] }>();
+  private toCopy = 0;
+  private copied = { copied: 0, stored: 0 };
+
+  constructor(runtime: Runtime, repository: Repository, list: Condemned, patience: Patience) {
+    this.runtime = runtime;
+    this.repository = repository;
+    this.list = list;
+    this.patience = patience;
+  }
+
+  swept(): Swept {
+    const { packs, tombstones } = this.list;
+    return { packs: packs.length, snapshots: tombstones.length, ...this.copied };
+  }
+
+  readonly act = async (action: Action, s: Sweep): Promise<Answer> => {
+    switch (action.do) {
+      case "put":
+        await this.put(action.record);
+        return { did: "put", known: true };
+      case "list":
+        return { did: "list", found: await this.listing(action.kind, s) };
+      case "read":
+        return { did: "read", gone: await this.read(action.pack) };
+      case "remove":
+        await removeObject(this.repository.store, action, objectPath(action.kind, action.name));
+        return { did: "remove" };
+      case "work":
+        await this.copy();
+        return { did: "work", chosen: [] };
+      default:
+        throw new Failure("internal", `a sweep is asked to ${action.do}`);
+    }
+  };
+
+  private put(record: Stored): Promise<void> {
+    const { records } = this.repository;
+    switch (record.type) {
+      case "intent":
+      case "withdrawn":
+        return records.putIntent(record.type, record.claim, record.sweep);
+      case "fence":
+        return records.putFence(record.claim);
+      default:
+        throw new Failure("internal", `a sweep is asked to put a ${record.type}`);
+    }
+  }
+
+  private async listing(kind: Extract<Action, { do: "list" }>["kind"], s: Sweep) {
+    const { records } = this.repository;
+    switch (kind) {
+      case "claim":
+        return this.claims();
+      case "fence":
+        return believed(await records.list("fence"));
+      case "condemned": {
+        const reads = await records.list("condemned");
+        this.every = namesEvery(reads);
+        return believed(reads);
+      }
+      case "pack": {
+        this.packs = await this.repository.list("pack");
+        const names = this.every ? [] : this.packs.map((p) => bareName(p.name) ?? "");
+        return names.map((name): Stored => ({ type: "pack", name }));
+      }
+      case "snapshot":
+        return this.snapshots();
+      case "tombstone":
+        return this.tombstones();
+      case "index":
+        await this.mark(s);
+        return [];
+    }
+  }
+
+  /**
+   * One listing, which takes its time: claims as they were when it began, ends as they are when it
+   * is over. Whoever claims meanwhile has seen the list, and is not waited for.
+   */
+  private async claims(): Promise<Small[]> {
+    const { records } = this.repository;
+    const { now, sleep } = this.runtime.clock;
+    const until = now() + this.patience.wait;
+    const first = claimsOf(await records.list("claim"));
+    const fences = believed(await records.list("fence"));
+    const over = new Set(ofType(fences, "fence").map((f) => f.claim));
+    for (;;) {
+      const ends = ofType(claimsOf(await records.list("claim")), "end");
+      for (const { claim } of ends) over.add(claim);
+      const young = ofType(first, "claim").filter(
+        ({ claim }) => !over.has(claim) && this.isYoung(claim),
+      );
+      if (young.length === 0) return [...ofType(first, "claim"), ...ends];
+      if (now() >= until) throw new Busy(young.map((c) => records.factsOf(c.claim)?.host ?? "?"));
+      await sleep(Math.min(PAUSE, Math.max(1, until - now())));
+    }
+  }
+
+  /** A claim that cannot be read, or that is dated ahead, may be of any age: old. */
+  private isYoung(claim: string): boolean {
+    const facts = this.repository.records.factsOf(claim);
+    if (facts === undefined) return false;
+    return Math.abs(this.runtime.clock.now() - facts.time) < this.patience.fenceAfter;
+  }
+
+  private async snapshots(): Promise<Stored[]> {
+    const { found, unreadable } = await this.repository.log.stored();
+    const [bad] = unreadable;
+    if (bad !== undefined) {
+      throw new Failure(
+        "snapshots_unreadable",
+        `${bad.name} cannot be read, so nobody knows what it needs; nothing is removed: ${bad.reason}`,
+      );
+    }
+    return found.flatMap(({ name, snapshot }): Stored[] => {
+      allow("prune", snapshot.flags, `snapshot ${hex(snapshot.id).slice(0, 8)}`);
+      const claim = hex(snapshot.claim);
+      const units = [snapshot.section, ...snapshot.more].flatMap((part) => part.units);
+      if (snapshot.closed.length > 0) {
+        const message = `a section of snapshot ${hex(snapshot.id).slice(0, 8)} does not open, so nobody knows what it needs; nothing is removed`;
+        throw new Failure("snapshots_unreadable", message);
+      }
+      const pages = units.map((u) => u.root);
+      this.roots.set(name, { pages, hints: units.flatMap((u) => (u.hints ? [u.hints] : [])) });
+      const heads = snapshot.heads.map(alias);
+      const kept = { type: "snapshot", claim } as const;
+      return [
+        { ...kept, name, heads },
+        { ...kept, name: alias(snapshot.id), heads: [] },
+      ];
+    });
+  }
+
+  private async tombstones(): Promise<Stored[]> {
+    const reads = await this.repository.records.list("tombstone");
+    return reads.flatMap(({ id, record, authorised }): Stored[] => {
+      if (record?.type !== "tombstone" || authorised === false) return [];
+      return [record, { type: "tombstone", snapshot: alias(id) }];
+    });
+  }
+
+  /** Marks what counts, in an index that trusts what this sweep trusts. */
+  private async mark(s: Sweep): Promise<void> {
+    const { repository } = this;
+    const names = this.packs.map((p) => bareName(p.name) ?? "");
+    const keeps = keeping(s);
+    const doubted = names.filter((name) => !keeps(name));
+    const runs = await repository.list("index");
+    const { index } = await repository.load(runs, this.packs, { doubted });
+    await repository.adopt(index, this.packs, { doubted: true });
+    const counted = s.counted.flatMap((name) => this.roots.get(name) ?? []);
+    const roots = counted.flatMap((r) => r.pages);
+    const hints = counted.flatMap((r) => r.hints);
+    const spec = { verb: "mark", workers: 1, roots, hints } as const;
+    const { lost, example } = await repository.run<Marked>(index, spec);
+    if (lost > 0) {
+      this.lost = true;
+      const message = `${lost} chunks that snapshots need are in no pack (${example.slice(0, 16)}); nothing is removed`;
+      throw new Failure("missing_object", message);
+    }
+    this.index = index;
+  }
+
+  /** What a pack itself says is in it; true when it is gone. */
+  private async read(pack: string): Promise<boolean> {
+    const { repository, index } = this;
+    if (index === null) throw new Failure("internal", "a sweep reads packs before it marked");
+    const path = objectPath("pack", pack);
+    const listed = this.packs.find((p) => p.name === path) ?? (await repository.pack(path));
+    if (listed === null) return true;
+    const contents = await repository.contents(listed);
+    if (contents !== null) {
+      this.toCopy += index.leave(contents);
+      return false;
+    }
+    if ((await repository.pack(path)) === null) return true;
+    throw new Failure(
+      "damaged",
+      `${path} does not say what is in it; it and its list are left alone`,
+    );
+  }
+
+  private async copy(): Promise<void> {
+    if (this.toCopy === 0 || this.index === null) return;
+    const claim = unhex(uploadId(this.list.name));
+    const spec = { verb: "copy", workers: 1, slots: SLOTS, claim } as const;
+    this.copied = await this.repository.run<typeof this.copied>(this.index, spec);
+  }
+}
+
+/** The rule of keepers, pack by pack: the view that it needs of each is only of that pack. */
+function keeping(s: Sweep): (pack: string) => boolean {
+  const [packs, condemned] = [new Set(s.packs), new Set(s.condemned)];
+  const only = (set: ReadonlySet<string>, pack: string) => (set.has(pack) ? [pack] : []);
+  return (pack) => {
+    const view: View = { packs: only(packs, pack), condemned: only(condemned, pack) };
+    return sweepTrusts({ ...s, ...view }, pack, RULES);
+  };
+}

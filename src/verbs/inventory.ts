@@ -1,0 +1,83 @@
+/**
+ * What is where in an instance, and what a backup of it would take. Changes nothing but the local
+ * cache, which remembers sizes for the next time.
+ */
+import { toBytes } from "../base/bytes.ts";
+import type { Runtime } from "../base/runtime.ts";
+import type { Engine } from "../base/state.ts";
+import { RULES } from "../format/section.ts";
+import type { Facts } from "../instance/facts.ts";
+import { type GatherOptions, gather } from "../instance/gather.ts";
+import { type Inventory, planInventory } from "../instance/inventory.ts";
+import { type FreezerKind, freezerOf, levelsOf } from "../instance/levels.ts";
+import { loadInstance } from "../instance/load.ts";
+import { type Choice, choose, refuseMisfit, type Selection } from "../instance/select.ts";
+import type { UnitPlan } from "../repo/saving.ts";
+
+/** Engines that are saved by their own means. */
+const CAPTURES: readonly Engine[] = [];
+
+/**
+ * Looks at the instance below a folder. Fails with `descriptor` when a descriptor is wrong; what
+ * does not fit is in the result: `misfit` says it in one line.
+ */
+export async function inventory(
+  runtime: Runtime,
+  root: string,
+  options: GatherOptions = {},
+): Promise<{ inventory: Inventory; facts: Facts; misfit: unknown }> {
+  const facts = await gather(runtime, await loadInstance(root), options);
+  const found = planInventory(facts, { captures: CAPTURES, pause: true });
+  let misfit: unknown = null;
+  try {
+    refuseMisfit(facts);
+  } catch (error) {
+    misfit = error;
+  }
+  return { inventory: found, facts, misfit };
+}
+
+/** A gitignore pattern that means this one path. */
+function exactly(path: string): string {
+  return path
+    .replace(/[\\*?[\]!#]/g, "\\$&")
+    .replace(/[\udc80-\udcff]/g, "?")
+    .replace(/ $/, "\\ ");
+}
+
+/** What is chosen as the plans of a backup that lets everything run: read while it may change. */
+export function livePlans(facts: Facts, { taken }: Choice): UnitPlan[] {
+  const { root, services } = facts.instance;
+  const absolute = (path: string) => (path.startsWith("/") ? path : `${root}/${path}`);
+  return taken.flatMap(({ holding, holes }) => {
+    const { unit, context, tops, places, openBy } = holding;
+    const service = services.find(({ name }) => name === unit.service);
+    if (service === undefined) return [];
+    const freezers: FreezerKind[] = [...new Set(places.map(({ type }) => freezerOf(type)))];
+    const means = { freezers, powers: facts.powers, captures: CAPTURES, pause: false };
+    const { inside, across } = levelsOf({ unit, service, openBy, ...means });
+    const patterns = holes.map(({ path, why }) => ({ value: exactly(absolute(path)), why }));
+    return {
+      id: `${unit.service}/${unit.id}`,
+      context,
+      class: unit.class,
+      engine: unit.engine,
+      schema: unit.schema?.name ?? "",
+      paths: tops.map((top) => toBytes(absolute(top))),
+      exclude: patterns.map(({ value }) => value),
+      noSockets: true,
+      rules: [
+        ...patterns.map(({ value, why }) => ({
+          kind: RULES.pattern,
+          value: Buffer.from(value),
+          reason: why,
+        })),
+        { kind: RULES.sockets, value: Buffer.alloc(0), reason: "sockets" },
+      ],
+      consistency: [inside, across],
+      cut: [null, null, null, null],
+    };
+  });
+}
+
+export { type Choice, choose, type Selection };

@@ -1,0 +1,275 @@
+/**
+ * Forgets what makes no difference any more, so that states which differ only in that are one.
+ *
+ * Each rule keeps what can still be done and seen, step by step, as it was:
+ *
+ * - What a running listing may show matters only as far as its answer depends on it.
+ * - An object that no answer yet to come depends on, and no reader, is as good as gone. (Where
+ *   newcomers are to be tried afterwards, all objects matter.)
+ * - No name is used twice. So a pack that is gone, that no listing can still show and nobody
+ *   remembers, is nowhere; then neither a run that names it, nor that a list condemns it, nor that
+ *   a sweep would read and remove it makes a difference. Likewise a snapshot that a list honours
+ *   the forgetting of.
+ * - A claim with a final fence is fenced whatever else is put: its intents and withdrawals, the
+ *   claim itself, and what sweeps still meant to do to settle it make no difference. An intent and
+ *   its withdrawal, both there for everyone to see, are as good as none.
+ * - A claim is settled when nobody can put or remove its snapshot any more and its writer's test is
+ *   over. A sweep that has not looked yet will find the snapshot and take its intent back, which
+ *   nobody heeds; or will put a fence on a claim without a snapshot, which nobody heeds. So the
+ *   claim makes no difference, and without a snapshot its fences do not either.
+ */
+import type { Stored } from "../../src/repo/protocol/records.ts";
+import { packOf } from "./actor.ts";
+import {
+  CLAIM,
+  CONDEMNED,
+  FENCE,
+  HIDDEN_ONE,
+  INDEX,
+  KINDS,
+  PACK,
+  SNAPSHOT,
+  TOMBSTONE,
+  type World,
+} from "./world.ts";
+
+const HELD = [CONDEMNED, PACK, INDEX] as const;
+
+/** Bits of all that belongs to one claim. */
+interface Settling {
+  readonly claim: number;
+  readonly both: number;
+  readonly final: number;
+  readonly intents: number;
+  readonly snapshots: number;
+}
+
+export class Forgetting {
+  private readonly world: World;
+  private readonly claims: readonly Settling[];
+  /** Of each run, its pack; -1 for one that may name any. */
+  private readonly packOfRun: readonly number[];
+  private readonly fences = new Map<number, Map<number, number>>();
+  private readonly gone = new Int32Array(KINDS.length);
+  /** Packs and snapshots that are there, may still be listed, or are remembered. */
+  private readonly known = new Int32Array(KINDS.length);
+  /** Snapshots that anybody may still change; fences that anybody heeds. */
+  private altered = 0;
+  private heeded = 0;
+
+  constructor(world: World) {
+    this.world = world;
+    const records = (kind: number) => world.slots[kind]?.values.map((s) => s.record) ?? [];
+    const bits = (kind: number, of: (r: Stored) => boolean) =>
+      records(kind).reduce((mask, r, i) => (of(r) ? mask | (1 << i) : mask), 0);
+    const names = records(CLAIM).flatMap((r) => (r.type === "claim" ? [r.claim] : []));
+    this.claims = names.map((name) => {
+      const of = (...types: string[]) => (r: Stored) =>
+        types.includes(r.type) && "claim" in r && r.claim === name;
+      return {
+        claim: bits(CLAIM, of("claim")),
+        both: bits(CLAIM, of("claim", "end")),
+        final: bits(FENCE, of("fence")),
+        intents: bits(FENCE, of("intent", "withdrawn")),
+        snapshots: bits(SNAPSHOT, of("snapshot")),
+      };
+    });
+    const packs = world.slots[PACK]?.values.map((s) => s.name) ?? [];
+    this.packOfRun = records(INDEX).map((r) => packs.indexOf(packOf("name" in r ? r.name : "") ?? ""));
+  }
+
+  of(row: Int32Array): void {
+    if (this.world.reduce) {
+      this.survey(row);
+      if (this.world.setUp.settles) this.settle(row);
+      this.locals(row);
+      this.objects(row);
+    }
+    this.held(row);
+  }
+
+  /** Gathers what anybody may still change or heed, and what anybody still knows of. */
+  private survey(row: Int32Array): void {
+    const { world, known } = this;
+    let [altered, heeded, packs, snapshots] = [0, 0, row[PACK] as number, row[SNAPSHOT] as number];
+    for (let p = 0; p < world.count; p++) {
+      const { alters, heeds, views, at, cares } = world.step(row, p);
+      altered |= alters[SNAPSHOT] as number;
+      heeded |= heeds[FENCE] as number;
+      packs |= views[PACK] as number;
+      snapshots |= views[SNAPSHOT] as number;
+      const window = (row[world.windows + p] as number) & cares;
+      if (window === 0) continue;
+      if (at.kind === PACK) packs |= window;
+      if (at.kind === SNAPSHOT) snapshots |= window;
+    }
+    this.altered = altered;
+    this.heeded = heeded;
+    known[PACK] = packs;
+    known[SNAPSHOT] = snapshots;
+  }
+
+  private settle(row: Int32Array): void {
+    const { world, known, gone } = this;
+    const { newcomers } = world.setUp;
+    gone[CLAIM] = 0;
+    gone[FENCE] = 0;
+    let [noClaims, noFences] = [0, 0];
+    for (const c of this.claims) {
+      const final = (row[FENCE] as number) & c.final;
+      const settled =
+        (this.altered & c.snapshots) === 0 && (this.heeded & c.intents) === 0;
+      if (!final && !settled) continue;
+      gone[CLAIM] = (gone[CLAIM] as number) | c.claim;
+      noClaims |= c.both;
+      if (final) gone[FENCE] = (gone[FENCE] as number) | c.final;
+      if (settled && !((known[SNAPSHOT] as number) & c.snapshots) && !newcomers)
+        noFences |= c.final | c.intents;
+    }
+    row[CLAIM] = (row[CLAIM] as number) & ~noClaims;
+    row[FENCE] = (row[FENCE] as number) & ~noFences;
+    this.unshow(row, CLAIM, noClaims);
+    this.unshow(row, FENCE, noFences);
+  }
+
+  /** Running listings of the kind show none of these. */
+  private unshow(row: Int32Array, kind: number, none: number): void {
+    const { world } = this;
+    if (none === 0) return;
+    for (let p = 0; p < world.count; p++) {
+      if (world.step(row, p).at.kind !== kind) continue;
+      row[world.windows + p] = (row[world.windows + p] as number) & ~none;
+    }
+  }
+
+  /** What processes mean to do to what is gone. */
+  private locals(row: Int32Array): void {
+    const { world, known, gone } = this;
+    gone[PACK] = world.setUp.namesReturn ? 0 : ~(known[PACK] as number);
+    gone[SNAPSHOT] = ~(known[SNAPSHOT] as number);
+    for (let p = 0; p < world.count; p++) {
+      const { mentions, acts } = world.step(row, p);
+      if (!acts) continue;
+      let any = 0;
+      for (let kind = 0; kind < KINDS.length; kind++)
+        any |= (mentions[kind] as number) & (gone[kind] as number);
+      if (any === 0) continue;
+      const drop = [...gone].map((mask, kind) => (mentions[kind] as number) & mask);
+      row[world.locals + p] = world.without(p, row[world.locals + p] as number, drop);
+    }
+  }
+
+  private objects(row: Int32Array): void {
+    const { world, known, gone } = this;
+    const { newcomers, trusting } = world.setUp;
+    const none = newcomers ? -1 : 0;
+    let [claims, fences, lists, snapshots, unsure] = [none, none, none, none, 0];
+    for (let p = 0; p < world.count; p++) {
+      const { heeds, at, cares } = world.step(row, p);
+      const window = (row[world.windows + p] as number) & cares;
+      row[world.windows + p] = window;
+      if (at.kind === FENCE) unsure |= window;
+      claims |= heeds[CLAIM] as number;
+      fences |= heeds[FENCE] as number;
+      lists |= heeds[CONDEMNED] as number;
+      snapshots |= heeds[SNAPSHOT] as number;
+    }
+    this.acknowledged(row);
+    const acked = (row[world.acked] as number) & (HIDDEN_ONE - 1);
+    let finals = 0;
+    for (const c of this.claims) if (acked & c.snapshots) finals |= c.final | c.intents;
+    row[CLAIM] = (row[CLAIM] as number) & claims;
+    const matter = this.mattering((row[FENCE] as number) & (fences | finals), unsure);
+    this.unshow(row, FENCE, (row[FENCE] as number) & ~matter);
+    row[FENCE] = matter;
+    row[CONDEMNED] = (row[CONDEMNED] as number) & lists;
+    row[SNAPSHOT] = (row[SNAPSHOT] as number) & (snapshots | acked);
+    if (!trusting) return;
+    this.runs(row, known[PACK] as number);
+    this.lists(row, gone[PACK] as number, gone[SNAPSHOT] as number);
+  }
+
+  /** Nobody misses what has a tombstone, and tombstones stay. */
+  private acknowledged(row: Int32Array): void {
+    const { world } = this;
+    if (row[TOMBSTONE] === 0) return;
+    const forgotten = world.forgotten(row[TOMBSTONE] as number);
+    row[world.acked] = (row[world.acked] as number) & ~forgotten;
+  }
+
+  /** Runs whose pack is nowhere. */
+  private runs(row: Int32Array, packs: number): void {
+    let none = 0;
+    for (let m = row[INDEX] as number; m !== 0; m &= m - 1) {
+      const slot = 31 - Math.clz32(m & -m);
+      if (!((packs >> (this.packOfRun[slot] as number)) & 1)) none |= 1 << slot;
+    }
+    if (none === 0) return;
+    row[INDEX] = (row[INDEX] as number) & ~none;
+    this.unshow(row, INDEX, none);
+  }
+
+  /** What condemned lists say of packs and snapshots that are nowhere. */
+  private lists(row: Int32Array, packs: number, snapshots: number): void {
+    const { world } = this;
+    const at = world.content[CONDEMNED] as number;
+    const slots = world.slots[CONDEMNED]?.values.length ?? 0;
+    for (let slot = 0; slot < slots; slot++) {
+      const content = row[at + slot] as number;
+      if (content !== 0) row[at + slot] = world.stripped(content, packs, snapshots);
+    }
+  }
+
+  /** Of these fences, those that still make a claim fenced or not; some may not be seen by all. */
+  private mattering(fences: number, unsure: number): number {
+    if (fences === 0) return 0;
+    let known = this.fences.get(unsure);
+    if (known === undefined) {
+      known = new Map();
+      this.fences.set(unsure, known);
+    }
+    let now = known.get(fences);
+    if (now === undefined) {
+      now = this.matters(fences, unsure);
+      known.set(fences, now);
+    }
+    return now;
+  }
+
+  private matters(fences: number, unsure: number): number {
+    const records = this.world.slots[FENCE]?.values.map((s) => s.record) ?? [];
+    const sure = (type: string, claim: string, sweep?: string) =>
+      records.some(
+        (r, i) =>
+          ((fences & ~unsure) >> i) & 1 &&
+          r.type === type &&
+          "claim" in r &&
+          r.claim === claim &&
+          (sweep === undefined || ("sweep" in r && r.sweep === sweep)),
+      );
+    return records.reduce((mask, r, i) => {
+      if (!((fences >> i) & 1)) return mask;
+      if (r.type !== "intent" && r.type !== "withdrawn") return mask | (1 << i);
+      if (sure("fence", r.claim)) return mask;
+      const taken = sure("intent", r.claim, r.sweep) && sure("withdrawn", r.claim, r.sweep);
+      return taken ? mask : mask | (1 << i);
+    }, 0);
+  }
+
+  /** What objects held that are gone and that no listing can show. */
+  private held(row: Int32Array): void {
+    const { world } = this;
+    for (const kind of HELD) {
+      if (kind === INDEX && world.setUp.caches) continue;
+      const at = world.content[kind] as number;
+      let shown = row[kind] as number;
+      for (let q = 0; q < world.count; q++) {
+        const window = row[world.windows + q] as number;
+        if (window !== 0 && world.step(row, q).at.kind === kind) shown |= window;
+      }
+      for (let slot = world.room(kind) - 1; slot >= 0; slot--) {
+        if (!((shown >> slot) & 1)) row[at + slot] = 0;
+      }
+    }
+  }
+}
