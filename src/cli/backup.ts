@@ -8,11 +8,12 @@ import {
   type HoldallEvent,
   hex,
   LEAST_MEMORY,
+  type Stood,
   total,
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
-import { type InstanceFlags, unitsOf } from "./instance.ts";
+import { type InstanceFlags, prepare } from "./instance.ts";
 import { Session } from "./session.ts";
 import { count, duration, size } from "./words.ts";
 
@@ -87,17 +88,37 @@ export async function run(
   const paths = flags.command === undefined ? [...operands, ...command] : operands;
   const plan = options(flags, paths, command, session.workers);
   const started = performance.now();
-  const chosen = flags.instance === undefined ? {} : await unitsOf(session, flags);
+  const instance = flags.instance === undefined ? null : await prepare(session, flags);
   await using repository = await session.open();
+  // Whom it cannot do without is known when the store is open: a dry run stops nobody.
+  await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
+  const units = standing?.units ?? instance?.units;
+  const chosen = instance && units ? { instance: instance.instance, units } : {};
   const result = await backup(session.runtime, repository, { ...plan, ...chosen });
-  session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
+  const seconds = (performance.now() - started) / 1000;
+  const stood = standing?.stood;
+  const last = stood === undefined ? "" : `\n${stoodText(stood)}`;
+  session.say(
+    { ...json(result, plan), ...(stood === undefined ? {} : { stood }) },
+    text(result, plan, seconds) + last,
+  );
   return result.troubles > 0 ? 3 : 0;
+}
+
+/** `stood still 131 ms at 14:03:07.220; worst level X because Y` */
+function stoodText({ at, milliseconds, worst }: Stood): string {
+  const time = new Date(at);
+  const two = (n: number, digits = 2) => String(n).padStart(digits, "0");
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  const level = `${worst.inside}, ${worst.across} (${worst.unit})`;
+  const pause = `stood still ${Math.ceil(milliseconds)} ms at ${clock}.${two(time.getMilliseconds(), 3)}`;
+  return `${pause}; worst level ${level} because ${worst.why}`;
 }
 
 function json(
   { snapshot, newBytes, storedBytes, troubles }: BackupResult,
   plan: BackupOptions,
-): HoldallEvent {
+): Extract<HoldallEvent, { event: "snapshot" }> {
   return {
     event: "snapshot",
     id: plan.dryRun ? null : hex(snapshot.id),

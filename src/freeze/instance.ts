@@ -1,6 +1,6 @@
 /** An instance stands still: what its descriptors say becomes the facts, the flushes and the View. */
 import { existsSync, lstatSync, readdirSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { join, relative } from "node:path";
 import { Failure, toFailure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Instance, StateUnit } from "../instance/descriptor.ts";
@@ -190,5 +190,9 @@ export async function makeStill(
   return { view, cut, unflushed, epoch: (t) => Math.round(epoch + (t - mono) / 1e6) };
 }
 
-export const absoluteIn = (root: string, path: string): string =>
-  isAbsolute(path) ? path : join(root, path);
+/** Where a path is to be read in a View. */
+export function whereIn(view: View, path: string): string {
+  const holding = view.folders.filter((f) => isBelow(path, f.path));
+  const deepest = holding.sort((a, b) => b.path.length - a.path.length)[0];
+  return deepest === undefined ? path : join(deepest.view, relative(deepest.path, path));
+}
