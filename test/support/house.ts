@@ -197,6 +197,11 @@ const ADAPTERS = new Map([
   ["src/store/fs.ts", /randomBytes/],
   ["src/seam/job.ts", /setInterval/],
   ["src/repo/cache.ts", /node:fs/],
+  // An inventory looks at everything there is, and keeps what it saw in the cache.
+  ...["load", "walk", "gather", "places", "processes", "outside"].map((name): [string, RegExp] => [
+    `src/instance/${name}.ts`,
+    /node:fs/,
+  ]),
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],
 ]);
