@@ -119,7 +119,7 @@ export class Tally {
       holding.newest = Math.max(holding.newest, Number(seen.stats.mtimeMs));
     }
     if (claims.length < 2 || this.doubled.length >= NAMED) return;
-    this.doubled.push({ path, bytes, units: claims.map(({ unit }) => idOf(unit)) });
+    this.doubled.push({ path, bytes, units: claims.map(({ unit }) => idOf(unit)).sort() });
   }
 
   /** Bytes of a file that was not seen under another name. */
