@@ -70,6 +70,8 @@ interface Ended {
 
 /** Failures that may only mean that this writer's ground was taken away. */
 const GROUND: readonly FailureCode[] = ["object_missing", "missing_object", "store_io"];
+/** Failures after which a put may have worked all the same. */
+const UNSAID: readonly FailureCode[] = ["store_io", "store_down", "store_answer"];
 
 async function attempt(
   runtime: Runtime,
@@ -169,7 +171,7 @@ class Acts {
       await this.repository.putSealed("snapshot", sealed, this.claim);
       return true;
     } catch (error) {
-      if (toFailure(error).code === "store_io") return false;
+      if (UNSAID.includes(toFailure(error).code)) return false;
       throw error;
     }
   }

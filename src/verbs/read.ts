@@ -1,6 +1,6 @@
 /** Looking into snapshots: `ls`, `find`, `diff`, `cat`, `dump`. None of them changes anything. */
 import { pathFields } from "../base/bytes.ts";
-import { Failure } from "../base/failure.ts";
+import { Failure, toFailure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot, Unit } from "../format/snapshot.ts";
 import type { Repository } from "../repo/repository.ts";
@@ -65,6 +65,26 @@ function tell(batch: readonly Raw[], onRow: OnRow): void {
   }
 }
 
+/** Runs a job that lists; once it has told a row it is not begun again. */
+async function told(repository: Repository, spec: JobSpec, onRow: OnRow): Promise<void> {
+  let count = 0;
+  const counted = (row: Row) => {
+    count++;
+    onRow(row);
+  };
+  const read = await rows(counted);
+  const failed = await repository.reading(async (index) => {
+    try {
+      await repository.run(index, spec, { rows: read });
+      return { result: null, missed: false };
+    } catch (error) {
+      if (count > 0) return { result: toFailure(error), missed: false };
+      throw error;
+    }
+  });
+  if (failed !== null) throw failed;
+}
+
 function unitOf(snapshot: Snapshot): Unit {
   const [unit] = snapshot.section.units;
   if (unit === undefined) throw new Failure("damaged", "the snapshot has no manifest");
@@ -79,9 +99,8 @@ export async function list(
   recurse: boolean,
   onRow: OnRow,
 ): Promise<void> {
-  const { index } = await repository.index();
   const spec = { verb: "list", root: unitOf(snapshot).root, path, recurse, workers: 1 } as const;
-  await repository.run(index, spec, { rows: await rows(onRow) });
+  await told(repository, spec, onRow);
 }
 
 /** What `newer` added, removed or changed since `older`; only pages that differ are read. */
@@ -91,14 +110,13 @@ export async function diff(
   newer: Snapshot,
   onRow: OnRow,
 ): Promise<void> {
-  const { index } = await repository.index();
   const spec = {
     verb: "diff",
     root: unitOf(older).root,
     other: unitOf(newer).root,
     workers: 1,
   } as const;
-  await repository.run(index, spec, { rows: await rows(onRow) });
+  await told(repository, spec, onRow);
 }
 
 /** A snapshot against the folder as it is now; reads what may have changed. */

@@ -7,6 +7,7 @@ import { pathFields } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot } from "../format/snapshot.ts";
+import { isMiss } from "../repo/objects.ts";
 import type { Repository } from "../repo/repository.ts";
 
 const ROOT = Buffer.from("/");
@@ -52,27 +53,22 @@ export async function restore(
 ): Promise<RestoreResult> {
   const [unit] = snapshot.section.units;
   if (unit === undefined) throw new Failure("damaged", "the snapshot has no manifest");
-  const { index } = await repository.index();
   if (!options.dryRun) await mkdir(options.target, { recursive: true });
   let counters: number[] = [];
-  let troubles = 0;
-  await repository.run(
-    index,
-    {
-      verb: "restore",
-      root: unit.root,
-      path: options.path,
-      paths: listedWhole(snapshot),
-      target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
-      delete: options.delete ?? false,
-      dry: options.dryRun ?? false,
-      workers: options.workers,
-    },
-    {
-      trouble(path, message) {
-        troubles++;
-        runtime.emit({ event: "trouble", ...pathFields(path), message });
-      },
+  const spec = {
+    verb: "restore",
+    root: unit.root,
+    path: options.path,
+    paths: listedWhole(snapshot),
+    target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
+    delete: options.delete ?? false,
+    dry: options.dryRun ?? false,
+    workers: options.workers,
+  } as const;
+  const troubles = await repository.reading(async (index) => {
+    const met: [Buffer, string][] = [];
+    await repository.run(index, spec, {
+      trouble: (path, message) => met.push([path, message]),
       progress(now) {
         counters = now;
         const [entries = 0, bytes = 0, written = 0] = now;
@@ -80,8 +76,12 @@ export async function restore(
         const totals = whole ? { totalEntries: unit.entries, totalBytes: unit.bytes } : {};
         runtime.emit({ event: "restoring", entries, bytes, written, ...totals });
       },
-    },
-  );
+    });
+    return { result: met, missed: met.some(([, message]) => isMiss(message)) };
+  });
+  for (const [path, message] of troubles) {
+    runtime.emit({ event: "trouble", ...pathFields(path), message });
+  }
   const [entries = 0, bytes = 0, written = 0, deleted = 0] = counters;
-  return { entries, bytes, written, deleted, troubles };
+  return { entries, bytes, written, deleted, troubles: troubles.length };
 }
