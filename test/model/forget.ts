@@ -60,8 +60,10 @@ export class Forgetting {
       records(kind).reduce((mask, r, i) => (of(r) ? mask | (1 << i) : mask), 0);
     const names = records(CLAIM).flatMap((r) => (r.type === "claim" ? [r.claim] : []));
     this.claims = names.map((name) => {
-      const of = (...types: string[]) => (r: Stored) =>
-        types.includes(r.type) && "claim" in r && r.claim === name;
+      const of =
+        (...types: string[]) =>
+        (r: Stored) =>
+          types.includes(r.type) && "claim" in r && r.claim === name;
       return {
         claim: bits(CLAIM, of("claim")),
         both: bits(CLAIM, of("claim", "end")),
@@ -71,7 +73,9 @@ export class Forgetting {
       };
     });
     const packs = world.slots[PACK]?.values.map((s) => s.name) ?? [];
-    this.packOfRun = records(INDEX).map((r) => packs.indexOf(packOf("name" in r ? r.name : "") ?? ""));
+    this.packOfRun = records(INDEX).map((r) =>
+      packs.indexOf(packOf("name" in r ? r.name : "") ?? ""),
+    );
   }
 
   of(row: Int32Array): void {
@@ -173,7 +177,10 @@ export class Forgetting {
     let finals = 0;
     for (const c of this.claims) if (acked & c.snapshots) finals |= c.final | c.intents;
     row[CLAIM] = (row[CLAIM] as number) & (heeds[CLAIM] as number);
-    const fences = this.mattering((row[FENCE] as number) & ((heeds[FENCE] as number) | finals), unsure);
+    const fences = this.mattering(
+      (row[FENCE] as number) & ((heeds[FENCE] as number) | finals),
+      unsure,
+    );
     this.unshow(row, FENCE, (row[FENCE] as number) & ~fences);
     row[FENCE] = fences;
     row[CONDEMNED] = (row[CONDEMNED] as number) & (heeds[CONDEMNED] as number);

@@ -317,8 +317,16 @@ export class World {
     if (known === undefined) {
       const { packs, tombstones } = JSON.parse(this.texts[CONDEMNED]?.values[content] ?? "");
       const slots = (kind: number, names: string[]) =>
-        names.reduce((m, name) => m | (1 << this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot), 0);
-      known = { packs: slots(PACK, packs), snapshots: slots(SNAPSHOT, tombstones), less: new Map() };
+        names.reduce(
+          (m, name) =>
+            m | (1 << this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot),
+          0,
+        );
+      known = {
+        packs: slots(PACK, packs),
+        snapshots: slots(SNAPSHOT, tombstones),
+        less: new Map(),
+      };
       this.lists[content] = known;
     }
     const [noPacks, noSnapshots] = [known.packs & packs, known.snapshots & snapshots];
@@ -329,7 +337,10 @@ export class World {
     const text = this.texts[CONDEMNED]?.values[content] ?? "";
     const list = JSON.parse(text);
     const left = (kind: number, none: number, names: string[]) =>
-      names.filter((name) => !((none >> this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot) & 1));
+      names.filter(
+        (name) =>
+          !((none >> this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot) & 1),
+      );
     list.packs = left(PACK, noPacks, list.packs);
     list.tombstones = left(SNAPSHOT, noSnapshots, list.tombstones);
     const less = JSON.stringify(list);
