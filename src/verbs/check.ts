@@ -8,6 +8,7 @@ import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { decodeConfig } from "../format/config.ts";
 import { bareName, objectPath } from "../repo/layout.ts";
+import { isMiss } from "../repo/objects.ts";
 import { doubtful } from "../repo/records.ts";
 import type { Repository } from "../repo/repository.ts";
 import { type Index, native } from "../seam/native.ts";
@@ -97,9 +98,6 @@ async function once(
     const message = `no run speaks of ${lost} packs of snapshots; the next backup indexes them`;
     problems.push({ object: "index", message });
   }
-  const missing = index.missing();
-  for (const name of missing)
-    problems.push({ object: name, message: "pack is missing or has another length" });
   const chosen = packs.filter(() => runtime.random(4).readUInt32LE(0) / 2 ** 32 < options.read);
   const broken = await scrub(repository, index, chosen, problems);
   const roots = snapshots.flatMap((s) =>
@@ -115,6 +113,10 @@ async function once(
       },
     },
   );
+  // A run may go on naming what a prune took; it is a loss where something is missed.
+  const gone = problems.some(({ message }) => isMiss(message)) ? index.missing() : [];
+  for (const name of gone)
+    problems.push({ object: name, message: "pack is missing or has another length" });
   return {
     snapshots: snapshots.length,
     packs: packs.length,

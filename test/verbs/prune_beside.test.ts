@@ -148,6 +148,46 @@ it("what a writer at work has stored is not condemned, even where it is fenced",
   expect(result.newBytes).toBeLessThan(1_000_000);
 });
 
+it("a stream that is fenced at its end is not read again: what was saved of it is safe", async () => {
+  const w = await world();
+  using place = w.place;
+  w.write("old", 1);
+  const first = await w.save([w.source]);
+  await forget(w.runtime, await w.open(), { snapshots: [hex(first.snapshot.id)] });
+  const [count, text] = [join(place.path, "count"), join(place.path, "text")];
+  writeFileSync(text, noise(5, 200_000));
+  const command = ["sh", "-c", `echo run >> ${count}; cat ${text}`];
+  const options = { ...w.options, paths: [], stream: { name: "dump", command } };
+  const hooked = at(w.store, "snapshots/", "before", async () =>
+    prune(w.runtime, await w.open(), NOW),
+  );
+  const repository = await openRepository(hooked, w.secret, w.runtime);
+  const { snapshot } = await backup(w.runtime, repository, options);
+  expect(readFileSync(count, "utf8")).toBe("run\n");
+  const out = join(place.path, "out");
+  await w.bring(snapshot, "/", out);
+  expect(readFileSync(join(out, "dump"))).toEqual(noise(5, 200_000));
+});
+
+it("a prune waits for writers, and goes on when they have ended", async () => {
+  const w = await world();
+  using _ = w.place;
+  w.write("a", 1);
+  const first = await w.save([w.source]);
+  await forget(w.runtime, await w.open(), { snapshots: [hex(first.snapshot.id)] });
+  let waiting: ReturnType<typeof prune> | undefined;
+  const hooked = at(w.store, "snapshots/", "before", async () => {
+    waiting = prune(w.runtime, await w.open(), { wait: 30_000 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  });
+  const repository = await openRepository(hooked, w.secret, w.runtime);
+  await backup(w.runtime, repository, w.options);
+  expect(await waiting).toMatchObject({ waiting: 0, snapshots: 1 });
+  expect(await w.names("fences/")).toEqual([]);
+  const said = w.events.filter((e) => e.event === "warning").map((e) => e.message);
+  expect(said).toEqual(["waits for writers at work: test"]);
+});
+
 it("a put that the store never answered is believed when it is listed, and repeated when not", async () => {
   for (const lands of [true, false]) {
     const w = await world();
