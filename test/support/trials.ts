@@ -1,4 +1,4 @@
-/** Commands under the kill shim, killed at one call after the other, each in a folder of its own. */
+/** Commands killed at one call after the other, each run in a folder of its own. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
