@@ -180,6 +180,7 @@ class Acts {
     const first = claimsOf(await records.list("claim"));
     const fences = believed(await records.list("fence"));
     const over = new Set(ofType(fences, "fence").map((f) => f.claim));
+    let said = false;
     for (;;) {
       const ends = ofType(claimsOf(await records.list("claim")), "end");
       for (const { claim } of ends) over.add(claim);
@@ -187,7 +188,13 @@ class Acts {
         ({ claim }) => !over.has(claim) && this.isYoung(claim),
       );
       if (young.length === 0) return [...ofType(first, "claim"), ...ends];
-      if (now() >= until) throw new Busy(young.map((c) => records.factsOf(c.claim)?.host ?? "?"));
+      const hosts = young.map((c) => records.factsOf(c.claim)?.host ?? "?");
+      if (now() >= until) throw new Busy(hosts);
+      if (!said) {
+        const message = `waits for writers at work: ${hosts.join(", ")}`;
+        this.runtime.emit({ event: "warning", message });
+      }
+      said = true;
       await sleep(Math.min(PAUSE, Math.max(1, until - now())));
     }
   }
