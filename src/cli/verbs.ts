@@ -37,7 +37,7 @@ const SELECTION: readonly OptionRow[] = [
 export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   {
     flags: "-r, --repository <place>",
-    about: "folder, or a name from the config file",
+    about: "folder, s3://BUCKET/PREFIX, or a name from the config file",
     completes: "folder",
   },
   { flags: "--passphrase-file <file>", about: "file with the passphrase", completes: "file" },
@@ -349,7 +349,10 @@ export const NAMES: readonly (readonly [string, string])[] = [
 ];
 
 export const ENVIRONMENT: readonly (readonly [string, string])[] = [
-  ["HOLDALL_REPOSITORY", "the repository: a folder, or a name from the config file"],
+  [
+    "HOLDALL_REPOSITORY",
+    "the repository: a folder, s3://BUCKET/PREFIX, or a name from the config file",
+  ],
   ["HOLDALL_KEYFILE", "path of a key file; of this and the next three the first set one counts"],
   ["HOLDALL_PASSPHRASE_FILE", "path of a file with the passphrase; a line end is no part of it"],
   ["HOLDALL_PASSPHRASE_COMMAND", "run by /bin/sh; what it prints is the passphrase"],
@@ -357,6 +360,10 @@ export const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["HOLDALL_CONFIG", "the config file"],
   ["HOLDALL_CACHE", "folder for caches; $XDG_CACHE_HOME/holdall or ~/.cache/holdall if unset"],
   ["HOLDALL_WORKERS", "threads that read, cut, compress and seal; all processors if unset"],
+  [
+    "AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE",
+    "of s3: repositories, and the shared files below ~/.aws",
+  ],
   ["HOLDALL_DEBUG", "if set, errors show where they come from"],
   ["NO_COLOR, FORCE_COLOR", "never, or always, colour messages"],
 ];
