@@ -104,7 +104,6 @@ async function attempt(
   }
 }
 
-
 /** What one attempt does for its steps, and what it learns on the way. */
 class Acts {
   readonly claim: Buffer;
