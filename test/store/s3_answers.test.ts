@@ -1,6 +1,7 @@
 /** What the S3 store makes of answers, good and bad, on a wire that a test writes. */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import type { DeletionProof } from "../../src/index.ts";
 import { page, said, scripted } from "../support/answers.ts";
 import { all, failure } from "../support/outcome.ts";
 
@@ -167,12 +168,50 @@ describe("an answer", () => {
       headers: { "content-range": `bytes ${from}-${from + body.length - 1}/${total}` },
       body,
     });
-    const mended = scripted((_, n) => (n === 1 ? part(0, "abcd", 9) : part(2, "cdef", 9)));
+    const mended = scripted((_, n) => {
+      if (n === 1) return part(4, "efghi", 9);
+      return n === 2 ? part(0, "abcd", 9) : part(0, "abcdefghi", 9);
+    });
     expect((await mended.store.get("packs/x", range)).toString()).toBe("cdef");
+    expect(mended.asked).toHaveLength(3);
     const whole = scripted(() => ({ body: "abcdefgh" }));
     expect((await whole.store.get("packs/x", range)).toString()).toBe("cdef");
-    const short = scripted(() => part(2, "cd", 4));
+    const short = scripted(() => part(0, "abcd", 4));
     expect((await failure(short.store.get("packs/x", range))).code).toBe("damaged");
+  });
+
+  it("serves the small ranges beside it, until the object is removed", async () => {
+    const object = randomBytes(600_000);
+    let gone = false;
+    const { store, headers, asked } = scripted((ask) => {
+      if (ask.method === "DELETE") gone = true;
+      if (gone || ask.method !== "GET") return { status: gone ? 404 : 200 };
+      const [, from = "", to = ""] = /^bytes=(\d+)-(\d+)$/.exec(ask.headers.range ?? "") ?? [];
+      const body = object.subarray(Number(from), Number(to) + 1);
+      const range = `bytes ${from}-${Number(from) + body.length - 1}/${object.length}`;
+      return { status: 206, headers: { "content-range": range }, body };
+    });
+    const read = async (offset: number, length: number) => {
+      const bytes = await store.get("packs/x", { offset, length });
+      expect(bytes.equals(object.subarray(offset, offset + length))).toBe(true);
+    };
+    await Promise.all([read(10, 100), read(5000, 1000), read(100_000, 7)]);
+    expect(asked).toHaveLength(1);
+    // Across the end of one span, and to the end of the object.
+    await read(131_000, 1000);
+    await read(599_990, 10);
+    expect(headers.map((h) => h.range)).toEqual([
+      "bytes=0-131071",
+      "bytes=131072-262143",
+      "bytes=524288-655359",
+    ]);
+    // Large ranges are read as they are.
+    await read(3, 131_072);
+    expect(headers.at(-1)?.range).toBe("bytes=3-131074");
+    await store.remove("packs/x", {} as DeletionProof);
+    await expect(store.get("packs/x", { offset: 10, length: 100 })).rejects.toMatchObject({
+      code: "object_missing",
+    });
   });
 });
 
