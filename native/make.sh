@@ -24,10 +24,12 @@ case "$1" in
   build)
     # shellcheck disable=SC2086
     cargo build $HOW
-    made=.build/cargo/release/libholdall_addon.so
-    there=native/npm/linux-x64/holdall.node
     # A running process keeps the file it has mapped: the new one takes its name.
-    cmp -s "$made" "$there" || { cp "$made" "$there.new" && mv "$there.new" "$there"; }
+    for pair in libholdall_addon.so:holdall.node holdall-watchdog:holdall-watchdog; do
+      made=.build/cargo/release/${pair%%:*}
+      there=native/npm/linux-x64/${pair##*:}
+      cmp -s "$made" "$there" || { cp "$made" "$there.new" && mv "$there.new" "$there"; }
+    done
     ;;
   lint)
     for part in fmt clippy; do

@@ -47,13 +47,25 @@ export {
 } from "./repo/select.ts";
 export { sectionsOf, total, unitsOf } from "./repo/units.ts";
 export { openMemoryStore } from "./store/memory.ts";
-export { openStore } from "./store/open.ts";
+export { openStore, type StoreOptions } from "./store/open.ts";
 export { readonly } from "./store/readonly.ts";
 export { retry } from "./store/retry.ts";
-export type { DeletionProof, DurableToken, Listed, Range, Remnant, Store } from "./store/store.ts";
+export type { S3Settings } from "./store/s3/credentials.ts";
+export type {
+  Capabilities,
+  DeletionProof,
+  DurableToken,
+  Listed,
+  Range,
+  Remnant,
+  Retention,
+  Store,
+} from "./store/store.ts";
 export { type Rates, throttle } from "./store/throttle.ts";
+export { counted, Traffic } from "./store/traffic.ts";
 export { type BackupOptions, type BackupResult, backup } from "./verbs/backup.ts";
 export { type CheckOptions, type CheckResult, check } from "./verbs/check.ts";
+export { type DoctorResult, doctor, type Finding } from "./verbs/doctor.ts";
 export {
   type ForgetOptions,
   type ForgetResult,

@@ -59,8 +59,8 @@ describe("npm pack", () => {
     expect(paths("holdall").filter((p) => /(^|\/)(test|bench|native)\//.test(p))).toEqual([]);
   });
 
-  it("gives the platform package: the core, its types, and the licence", () => {
-    const has = ["LICENSE", "binding.d.ts", "holdall.node", "package.json"];
+  it("gives the platform package: the core, its types, the watchdog, and the licence", () => {
+    const has = ["LICENSE", "binding.d.ts", "holdall-watchdog", "holdall.node", "package.json"];
     expect(paths("@holdall/linux-x64").sort()).toEqual(has);
   });
 

@@ -20,7 +20,7 @@ function sources(...folders: string[]): Source[] {
 }
 
 const { dependencies } = JSON.parse(read("package.json")) as { dependencies: object };
-const all = sources("src", "test", "bench", "native/core", "native/addon");
+const all = sources("src", "test", "bench", "native/core", "native/addon", "native/watchdog");
 const RULES = rules(Object.keys(dependencies));
 
 function median(numbers: number[]): number {

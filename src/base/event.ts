@@ -16,7 +16,7 @@ interface AtPath {
 }
 
 /** What a run is busy with. */
-export type Phase = "index" | "save" | "restore" | "read" | "check";
+export type Phase = "index" | "save" | "restore" | "read" | "check" | "mark" | "copy";
 
 /** A new phase began. */
 interface PhaseEvent {
@@ -62,8 +62,25 @@ interface WarningEvent {
   readonly message: string;
 }
 
+/** What a command asked of the store: requests, and bytes of their bodies. */
+interface StoreUse {
+  readonly requests: number;
+  readonly sent: number;
+  readonly received: number;
+}
+
+/** A result says what it took, when the command line prints it. */
+interface ResultEvent {
+  readonly store?: StoreUse;
+}
+
+/** What a listing took of a remote store: its last line. */
+interface StoreEvent extends StoreUse {
+  readonly event: "store";
+}
+
 /** A backup's end; `id` is null after a dry run. */
-interface SnapshotEvent {
+interface SnapshotEvent extends ResultEvent {
   readonly event: "snapshot";
   readonly id: string | null;
   readonly parent: string | null;
@@ -103,11 +120,37 @@ interface PlanEvent {
 }
 
 /** A new repository. The recovery key is told this once. */
-interface InitEvent {
+interface InitEvent extends ResultEvent {
   readonly event: "init";
   readonly repository: string;
   readonly fingerprint: string;
   readonly recoveryKey: string;
+  readonly capabilities?: Capable;
+}
+
+/** What a remote store was found to do. */
+interface Capable {
+  readonly conditions: boolean;
+  readonly checksums: boolean;
+  readonly versioning: boolean;
+  readonly locks: boolean;
+  /** Milliseconds that its clock is ahead. */
+  readonly skew: number;
+}
+
+/** How a store behaved when it was tried. */
+interface DoctorEvent extends ResultEvent {
+  readonly event: "doctor";
+  readonly findings: readonly {
+    readonly subject: string;
+    readonly verdict: "good" | "limit" | "unfit";
+    readonly text: string;
+  }[];
+  /** Milliseconds of a small read; bytes a second up and down. */
+  readonly latency: number;
+  readonly up: number;
+  readonly down: number;
+  readonly capabilities: Capable | null;
 }
 
 /** One entry of a snapshot, one find, one difference or one change of a restore's dry run. */
@@ -130,7 +173,7 @@ interface EntryEvent extends AtPath {
 }
 
 /** A restore's end. */
-interface RestoreEvent {
+interface RestoreEvent extends ResultEvent {
   readonly event: "restore";
   readonly snapshot: string;
   readonly entries: number;
@@ -142,7 +185,7 @@ interface RestoreEvent {
 }
 
 /** What a check found; no problems means that every snapshot can be restored. */
-interface CheckEvent {
+interface CheckEvent extends ResultEvent {
   readonly event: "check";
   readonly snapshots: number;
   readonly packs: number;
@@ -156,8 +199,55 @@ interface CheckEvent {
   }[];
 }
 
+/** Why one snapshot is kept, or that it is not. */
+interface VerdictRow {
+  readonly id: string;
+  readonly keep: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** Snapshots that were forgotten, or would be. */
+interface ForgetEvent {
+  readonly event: "forget";
+  readonly forgotten: readonly string[];
+  /** What a policy decided of each snapshot of each group; why nothing of a group was forgotten. */
+  readonly groups: readonly {
+    readonly host: string;
+    readonly paths: readonly string[];
+    readonly verdicts: readonly VerdictRow[];
+    readonly refused: string | null;
+  }[];
+  readonly dryRun: boolean;
+}
+
+/** Snapshots that were brought back, or those that could be. */
+interface UndeleteEvent {
+  readonly event: "undelete";
+  readonly undeleted: readonly string[];
+  readonly storedBytes: number;
+  readonly dryRun: boolean;
+}
+
+/** What a prune took away, or would take. */
+interface PruneEvent {
+  readonly event: "prune";
+  /** Stored bytes of all packs. */
+  readonly before: number;
+  readonly after: number;
+  readonly packs: number;
+  readonly snapshots: number;
+  /** Stored bytes that were copied, and bytes that stay unused. */
+  readonly copied: number;
+  readonly unused: number;
+  /** Condemned lists that wait for these hosts' backups. */
+  readonly waiting: number;
+  readonly hosts: readonly string[];
+  readonly requests: { readonly puts: number; readonly gets: number; readonly removals: number };
+  readonly dryRun: boolean;
+}
+
 /** How much is stored. */
-interface StatsEvent {
+interface StatsEvent extends ResultEvent {
   readonly event: "stats";
   readonly snapshots: number;
   readonly packs: number;
@@ -200,13 +290,13 @@ export interface SlotRow {
 }
 
 /** All key slots. */
-interface KeysEvent {
+interface KeysEvent extends ResultEvent {
   readonly event: "keys";
   readonly slots: readonly SlotRow[];
 }
 
 /** Key slots that were added or retired, or a key file that was made. */
-interface KeyEvent {
+interface KeyEvent extends ResultEvent {
   readonly event: "key";
   readonly added?: string;
   readonly retired?: readonly string[];
@@ -216,7 +306,7 @@ interface KeyEvent {
 }
 
 /** A secret that was proved to open the repository and its snapshots. */
-interface DrillEvent {
+interface DrillEvent extends ResultEvent {
   readonly event: "drill";
   readonly kind: "passphrase" | "recovery" | "keyfile";
   readonly slot: string;
@@ -246,9 +336,14 @@ export type HoldallEvent =
   | EntryEvent
   | RestoreEvent
   | CheckEvent
+  | ForgetEvent
+  | UndeleteEvent
+  | PruneEvent
   | StatsEvent
+  | DoctorEvent
   | CacheEvent
   | KeysEvent
   | KeyEvent
   | DrillEvent
+  | StoreEvent
   | ErrorEvent;

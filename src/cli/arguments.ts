@@ -52,3 +52,31 @@ export function byteCount(text: string, what: string): number {
   }
   return n;
 }
+
+const SPANS: Record<string, number> = {
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86_400,
+  w: 604_800,
+  y: 31_557_600,
+};
+
+/** `90s`, `2h`, `30d`: milliseconds. */
+export function span(text: string, what: string): number {
+  const [, count, unit = ""] = /^(\d+)([smhdwy])$/.exec(text) ?? [];
+  const seconds = SPANS[unit];
+  if (count === undefined || seconds === undefined) {
+    throw new Failure("usage", `${what} ${text}: give a span such as 90s, 2h, 30d, 4w or 1y`);
+  }
+  return Number(count) * seconds * 1000;
+}
+
+/** `10%`: a share, 0 to 1. */
+export function share(text: string, what: string): number {
+  const [, percent] = /^(\d+(?:\.\d+)?)%$/.exec(text) ?? [];
+  if (percent === undefined || Number(percent) > 100) {
+    throw new Failure("usage", `${what} ${text}: give a share from 0% to 100%`);
+  }
+  return Number(percent) / 100;
+}

@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../base/failure.ts";
+import type { S3Settings } from "../index.ts";
 
 /** One named repository; paths are absolute. */
-export interface Named {
+export interface Named extends S3Settings {
   readonly repository?: string;
   readonly passphraseFile?: string;
   readonly passphraseCommand?: string;
@@ -14,15 +15,34 @@ export interface Named {
   readonly limitDownload?: string;
 }
 
-/** Fields, and whether they are paths. */
-const FIELDS: Record<keyof Named, boolean> = {
-  repository: true,
-  passphraseFile: true,
-  passphraseCommand: false,
-  keyfile: true,
-  limitUpload: false,
-  limitDownload: false,
+/** What a field holds. */
+const FIELDS: Record<keyof Named, "path" | "text" | "number" | "flag"> = {
+  repository: "path",
+  passphraseFile: "path",
+  passphraseCommand: "text",
+  keyfile: "path",
+  limitUpload: "text",
+  limitDownload: "text",
+  endpoint: "text",
+  region: "text",
+  addressing: "text",
+  plainHttp: "flag",
+  profile: "text",
+  accessKeyId: "text",
+  secretAccessKey: "text",
+  sessionToken: "text",
+  storageClass: "text",
+  lockDays: "number",
+  lockMode: "text",
 };
+
+/** Whether a field's content is of its kind, and what is said when it is not. */
+const KINDS = {
+  path: [(c: unknown) => typeof c === "string" && c !== "", "not a text"],
+  text: [(c: unknown) => typeof c === "string" && c !== "", "not a text"],
+  number: [(c: unknown) => Number.isSafeInteger(c) && Number(c) > 0, "not a number above 0"],
+  flag: [(c: unknown) => typeof c === "boolean", "neither true nor false"],
+} as const;
 
 function object(value: unknown, where: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -52,16 +72,16 @@ export function parseConfig(text: string, path: string): Map<string, Named> {
 }
 
 function named(value: unknown, where: string, folder: string): Named {
-  const fields: Record<string, string> = {};
+  const fields: Record<string, unknown> = {};
   for (const [field, content] of Object.entries(object(value, where))) {
     if (!Object.hasOwn(FIELDS, field)) {
       throw new Failure("config", `${where}: unknown field ${field}`);
     }
-    if (typeof content !== "string" || content === "") {
-      throw new Failure("config", `${where}.${field}: not a text`);
-    }
-    const isPath = FIELDS[field as keyof Named] && !/^[a-z][a-z0-9]+:/.test(content);
-    fields[field] = isPath ? resolve(folder, content) : content;
+    const kind = FIELDS[field as keyof Named];
+    const [isRight, wrong] = KINDS[kind];
+    if (!isRight(content)) throw new Failure("config", `${where}.${field}: ${wrong}`);
+    const isPath = kind === "path" && !/^[a-z][a-z0-9]+:/.test(String(content));
+    fields[field] = isPath ? resolve(folder, String(content)) : content;
   }
   if (fields.repository === undefined) {
     throw new Failure("config", `${where}: the field repository is missing`);

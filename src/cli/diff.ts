@@ -23,6 +23,6 @@ export async function run(
   } else {
     await diff(repository, first, choose(newer), print);
   }
-  output.flush();
+  session.end();
   return 0;
 }

@@ -60,6 +60,6 @@ export async function run(flags: FindFlags, patterns: string[]): Promise<number>
       );
     });
   }
-  output.flush();
+  session.end();
   return found > 0 ? 0 : 1;
 }

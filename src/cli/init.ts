@@ -1,5 +1,5 @@
 /** `holdall init` */
-import { init, shown, showRecoveryKey } from "../index.ts";
+import { type Capabilities, init, shown, showRecoveryKey } from "../index.ts";
 import { Session } from "./session.ts";
 import { type Flags, findSecret } from "./settings.ts";
 
@@ -7,11 +7,18 @@ export async function run(flags: Flags): Promise<number> {
   const session = new Session(flags);
   const store = session.store();
   const secret = await findSecret(flags, session.place, true);
-  const { repository, fingerprint, recoveryKey } = await init(session.runtime, store, secret);
+  const made = await init(session.runtime, store, secret);
+  const { repository, fingerprint, recoveryKey, capabilities } = made;
   const recovery = showRecoveryKey(recoveryKey);
   session.say(
-    { event: "init", repository, fingerprint, recoveryKey: recovery },
-    `repository made in ${shown(repository)}
+    {
+      event: "init",
+      repository,
+      fingerprint,
+      recoveryKey: recovery,
+      ...(capabilities && { capabilities }),
+    },
+    `repository made in ${shown(repository)}${capabilities ? `\n${can(capabilities)}` : ""}
 
 Recovery key, shown this once; write it down and keep it elsewhere:
 
@@ -19,4 +26,19 @@ Recovery key, shown this once; write it down and keep it elsewhere:
 `,
   );
   return 0;
+}
+
+/** What a store was found to do, in words. */
+function can(found: Capabilities): string {
+  const words: [string, boolean][] = [
+    ["conditional puts", found.conditions],
+    ["checksums", found.checksums],
+    ["versions", found.versioning],
+    ["Object Lock", found.locks],
+  ];
+  const named = (is: boolean) => words.filter(([, has]) => has === is).map(([word]) => word);
+  const [has, lacks] = [named(true).join(", "), named(false).join(", ")];
+  return [has && `the store has: ${has}`, lacks && `it lacks, and nothing needs: ${lacks}`]
+    .filter((line) => line !== "")
+    .join("\n");
 }

@@ -16,6 +16,6 @@ export async function run(
   await list(repository, snapshot, path, flags.recursive === true, (row) =>
     output.line(flags.json ? JSON.stringify(rowEvent(row)) : rowText(row, flags.long === true)),
   );
-  output.flush();
+  session.end();
   return 0;
 }

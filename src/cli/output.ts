@@ -38,11 +38,16 @@ export class Output {
     this.now = now;
   }
 
+  /** Whether a line of standard output is an event. */
+  get isEvents(): boolean {
+    return this.json && this.style !== "array";
+  }
+
   show(event: HoldallEvent): void {
     const moving = event.event === "progress" || event.event === "restoring";
     const silent = this.quiet && (moving || event.event === "phase");
     if (silent) return;
-    if (this.json && this.style !== "array") {
+    if (this.isEvents) {
       if (!moving || this.due()) this.line(JSON.stringify(event));
       this.flush();
     } else if (event.event === "trouble") {

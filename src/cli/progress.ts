@@ -15,6 +15,8 @@ const PHASES: Record<Phase, string> = {
   save: "saving",
   restore: "restoring",
   read: "reading",
+  mark: "looking what is needed",
+  copy: "copying what is needed",
   check: "checking",
 };
 

@@ -11,21 +11,22 @@ import {
   retry,
   type Store,
   systemRuntime,
+  Traffic,
   throttle,
 } from "../index.ts";
 import { byteCount, integer } from "./arguments.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { Output, type Style } from "./output.ts";
 import { cacheBase, type Flags, findRepository, findSecret, type Place } from "./settings.ts";
-
-/** What a command may end with: an event, or the array of `snapshots`. */
-export type Result = HoldallEvent | readonly object[];
+import { count, size } from "./words.ts";
 
 export class Session {
   readonly flags: Flags;
   readonly runtime: Runtime;
   readonly place: Place;
   readonly output: Output;
+  private readonly traffic = new Traffic();
+  private isRemote = false;
 
   constructor(flags: Flags, style: Style = "run") {
     this.flags = flags;
@@ -48,7 +49,10 @@ export class Session {
       ...rate("up", flags.limitUpload ?? place.named.limitUpload),
       ...rate("down", flags.limitDownload ?? place.named.limitDownload),
     };
-    const store = retry(openStore(place.address), this.runtime);
+    const { runtime, traffic } = this;
+    const opened = openStore(place.address, { runtime, traffic, s3: place.named });
+    this.isRemote = opened.folder === null;
+    const store = retry(opened, runtime);
     const limited = Object.keys(rates).length > 0 ? throttle(store, this.runtime, rates) : store;
     return flags.readOnly ? readonly(limited) : limited;
   }
@@ -59,8 +63,25 @@ export class Session {
     return openRepository(this.store(), secret, this.runtime, options);
   }
 
-  /** A result: one line of JSON, or text. */
-  say(result: Result, text: string): void {
-    this.output.say(result, text);
+  /** A result: one line of JSON, or text; and what it took of the store. */
+  say(result: HoldallEvent, text: string): void {
+    const { total: requests, sent, received } = this.traffic;
+    const lines = this.isRemote ? [text, this.used] : [text];
+    this.output.say({ ...result, store: { requests, sent, received } }, lines.join("\n"));
+  }
+
+  /** The end of a listing. */
+  end(): void {
+    const { total: requests, sent, received } = this.traffic;
+    if (this.isRemote && this.output.isEvents) {
+      this.output.line(JSON.stringify({ event: "store", requests, sent, received }));
+    }
+    this.output.flush();
+    if (this.isRemote && !this.flags.json && !this.flags.quiet) this.output.note(this.used);
+  }
+
+  private get used(): string {
+    const { total, sent, received } = this.traffic;
+    return `${count(total, "request")}; ${size(sent)} sent, ${size(received)} received`;
   }
 }

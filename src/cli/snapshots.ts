@@ -62,9 +62,13 @@ export async function run(flags: Flags & SelectFlags & { latest?: string }): Pro
   await using repository = await session.open();
   const { snapshots, unreadable } = await repository.snapshots();
   const chosen = filterSnapshots(snapshots, filterOf(flags)).slice(-newest);
-  session.say(chosen.map(row), chosen.length === 0 ? "no snapshots" : table(chosen.map(cells)));
+  session.output.say(
+    chosen.map(row),
+    chosen.length === 0 ? "no snapshots" : table(chosen.map(cells)),
+  );
   for (const { name, reason } of unreadable) {
     session.output.note(`${shown(name)} cannot be read: ${shown(reason)}`);
   }
+  session.end();
   return unreadable.length > 0 ? 13 : 0;
 }

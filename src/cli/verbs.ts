@@ -118,6 +118,61 @@ const RESTORE: Verb = {
   ],
 };
 
+const FORGET: Verb = {
+  operands: "[snapshot...]",
+  about: "forget snapshots: those named, or those a policy does not keep",
+  notes: [
+    "A policy looks at each group of snapshots by itself. It orders them as the log has them, whatever clocks said, and lets a group be whose dates disagree with the log (status 3). It never forgets all of a group without --empty.",
+    "Forgotten snapshots are not shown any more. The next prune takes what only they need; until then undelete brings them back.",
+  ],
+  examples: [
+    "holdall forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run",
+    "holdall forget --keep-within 30d --keep-tag release --host web",
+    "holdall forget 3f2a91c0",
+  ],
+  options: [
+    { flags: "--keep-last <n>", about: "keep the newest n of each group" },
+    { flags: "--keep-hourly <n>", about: "... the newest of each of n hours that have any (UTC)" },
+    { flags: "--keep-daily <n>", about: "... of n days" },
+    { flags: "--keep-weekly <n>", about: "... of n weeks, which begin on Monday" },
+    { flags: "--keep-monthly <n>", about: "... of n months" },
+    { flags: "--keep-yearly <n>", about: "... of n years" },
+    { flags: "--keep-within <span>", about: "keep what is younger than the newest by 30d, 4w, 1y" },
+    { flags: "--keep-tag <tag>", about: "keep snapshots with this tag", many: true },
+    {
+      flags: "--group-by <what>",
+      about: "what a group has in common: some of host,paths,tags, or none",
+      fallback: "host,paths",
+    },
+    { flags: "--empty", about: "let a group lose all its snapshots" },
+    { flags: "--dry-run", about: "say what is kept and why, and what not; forget nothing" },
+    { flags: "--host <name>", about: "look at this machine's snapshots only" },
+    { flags: "--path <path>", about: "... at snapshots that saved this path", completes: "file" },
+    { flags: "--tag <tag>", about: "... at snapshots with this tag", many: true },
+  ],
+};
+
+const PRUNE: Verb = {
+  operands: "",
+  about: "take away what no snapshot needs, beside running backups",
+  notes: [
+    "What lies in a pack beside what is unused is copied to a new pack before the old one goes. Killed at any moment, the next prune goes on.",
+    "What a running backup has stored is let be. Packs go only when the backups that were running have ended: after --wait, what is left is left to the next prune (status 3). A backup that has not ended after --fence-after, by its own clock, is taken for dead; should it live, it says so and begins again by itself, and what it stored is used.",
+  ],
+  examples: ["holdall prune --dry-run", "holdall prune", "holdall prune --max-unused 0%"],
+  options: [
+    {
+      flags: "--max-unused <share>",
+      about: "how much of what is stored may stay unused beside what is needed",
+      fallback: "10%",
+    },
+    { flags: "--max-repack <size>", about: "copy at most this much, such as 2G" },
+    { flags: "--wait <span>", about: "wait so long for running backups", fallback: "1m" },
+    { flags: "--fence-after <span>", about: "take older backups for dead", fallback: "1d" },
+    { flags: "--dry-run", about: "count bytes and requests; change nothing" },
+  ],
+};
+
 const KEY: Verb = {
   operands: "<action> [operand]",
   about: "what opens the repository: list, add, remove, change, prove",
@@ -227,6 +282,15 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     options: [{ flags: "--force", about: "write to a terminal, too" }, ...SELECTION],
   },
   restore: RESTORE,
+  forget: FORGET,
+  undelete: {
+    operands: "[snapshot...]",
+    about: "bring forgotten snapshots back, as long as no prune took them",
+    notes: ["Without an id, it lists what could be brought back."],
+    examples: ["holdall undelete", "holdall undelete 3f2a91c0"],
+    options: [{ flags: "--host <name>", about: "name of this machine in the repository" }],
+  },
+  prune: PRUNE,
   check: {
     operands: "",
     about: "prove that the snapshots can be restored",
@@ -239,6 +303,15 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     ],
   },
   stats: { operands: "", about: "how much is stored", examples: ["holdall stats"] },
+  doctor: {
+    operands: "[place]",
+    about: "try a store before trusting it, and say what was found",
+    notes: [
+      "Puts some objects of its own (17 MiB) beside whatever is there, reads, lists and replaces them, and takes them away again where the store lets it. It needs no secret. The exit status is 1 when a repository would not be safe there.",
+    ],
+    examples: ["holdall doctor s3://bucket/prefix", "holdall doctor /mnt/nas/repo"],
+    completes: "folder",
+  },
   key: KEY,
   cache: {
     operands: "[action]",

@@ -1,4 +1,4 @@
-/** Condemned lists and tombstones: what is to go. Names of objects are 48 bytes: hash, upload id. */
+/** Condemned lists and tombstones. Names of objects are 48 bytes: hash and upload id. */
 import { hex, unhex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import { UNTAGGED } from "./authority.ts";

@@ -16,6 +16,7 @@ const STALE = 3600_000;
 
 const RUNS = "index";
 const HEADS = "heads";
+const LOCKS = "locks";
 
 export class Cache {
   private readonly folder: string;
@@ -60,15 +61,31 @@ export class Cache {
   }
 
   async pin(heads: readonly string[], unique: Buffer): Promise<void> {
-    const path = join(this.folder, HEADS);
-    const temporary = `${path}.${hex(unique)}`;
-    try {
-      await writeFile(temporary, heads.map((id) => `${id}\n`).join(""), { mode: 0o600 });
-      await rename(temporary, path);
-    } catch {
-      // A cache that cannot be written only forgets.
-      await rm(temporary, { force: true }).catch(() => undefined);
-    }
+    await replace(join(this.folder, HEADS), heads.map((id) => `${id}\n`).join(""), unique);
+  }
+
+  /** Until when this client knows objects to be locked, in milliseconds since 1970. */
+  async locks(): Promise<Map<string, number>> {
+    const text = await readFile(join(this.folder, LOCKS), "utf8").catch(() => "");
+    const rows = text.split("\n").map((line) => /^(\d{1,15}) (\S+)$/.exec(line));
+    return new Map(rows.flatMap((row) => (row ? [[row[2] ?? "", Number(row[1])]] : [])));
+  }
+
+  async keepLocks(locks: ReadonlyMap<string, number>, unique: Buffer): Promise<void> {
+    const text = [...locks].map(([name, until]) => `${until} ${name}\n`).join("");
+    await replace(join(this.folder, LOCKS), text, unique);
+  }
+}
+
+/** A small text of this client's own, replaced whole. */
+async function replace(path: string, text: string, unique: Buffer): Promise<void> {
+  const temporary = `${path}.${hex(unique)}`;
+  try {
+    await writeFile(temporary, text, { mode: 0o600 });
+    await rename(temporary, path);
+  } catch {
+    // A cache that cannot be written only forgets.
+    await rm(temporary, { force: true }).catch(() => undefined);
   }
 }
 

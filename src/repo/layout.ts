@@ -16,9 +16,24 @@ export const FOLDERS = {
 
 export type Kind = keyof typeof FOLDERS;
 
+/** Without these something is lost; all else is made anew, or serves for a time only. */
+export const isLasting = (kind: Kind): boolean =>
+  ["slot", "config", "key", "pack", "snapshot"].includes(kind);
+
 /** Where an object of this kind and bare name lies. */
 export function objectPath(kind: Kind, name: string): string {
   return kind === "pack" ? `${FOLDERS.pack}${name.slice(0, 2)}/${name}` : FOLDERS[kind] + name;
+}
+
+const PROBES = "probes/";
+
+/** Where a thing lies that is put only to try a store; readers never look there. */
+export function probePath(id: Buffer): string {
+  return PROBES + id.toString("hex");
+}
+
+export function isProbe(path: string): boolean {
+  return path.startsWith(PROBES);
 }
 
 const NAME = /^[0-9a-f]{64}-[0-9a-f]{32}$/;

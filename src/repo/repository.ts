@@ -21,7 +21,7 @@ import {
 } from "../seam/native.ts";
 import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
-import { bareName, type Kind, objectPath } from "./layout.ts";
+import { bareName, isLasting, type Kind, objectPath } from "./layout.ts";
 import { Log, type Readable } from "./log.ts";
 import { getChecked, listAll, ofObject, stray } from "./objects.ts";
 import { Records } from "./records.ts";
@@ -95,7 +95,7 @@ export class Repository implements AsyncDisposable {
   readonly slot: string;
   readonly records: Records;
   readonly log: Log;
-  private readonly cache: Cache | null;
+  readonly cache: Cache | null;
   private readonly runtime: Runtime;
   private phase: Phase | undefined;
 
@@ -125,7 +125,9 @@ export class Repository implements AsyncDisposable {
   }
 
   putSealed(kind: Kind, { name, bytes }: Sealed, claim?: Buffer): Promise<DurableToken> {
-    return this.store.put(objectPath(kind, name), bytes, this.runtime.signal, claim && hex(claim));
+    const { signal } = this.runtime;
+    const lasting = isLasting(kind);
+    return this.store.put(objectPath(kind, name), bytes, signal, claim && hex(claim), lasting);
   }
 
   list(kind: Kind): Promise<Listed[]> {
@@ -269,6 +271,8 @@ const PHASES: Partial<Record<JobSpec["verb"], Phase>> = {
   stream: "save",
   restore: "restore",
   check: "check",
+  mark: "mark",
+  copy: "copy",
 };
 
 /**

@@ -19,6 +19,7 @@ import { RULES, type View } from "./protocol/rules.ts";
 import { nextOfWriter, startWriter, type Writer, writerAfter } from "./protocol/writer.ts";
 import { fencesHeeded, heeded, namesEvery } from "./records.ts";
 import type { Repository } from "./repository.ts";
+import { retain } from "./retaining.ts";
 
 /** A writer that is fenced as often as this gives up. */
 const ATTEMPTS = 10;
@@ -101,6 +102,9 @@ async function attempt(
   }
 }
 
+/** Failures of a put that may have been done all the same. */
+const UNKNOWN: readonly FailureCode[] = ["store_io", "store_down"];
+
 /** What one attempt does for its steps, and what it learns on the way. */
 class Acts {
   readonly claim: Buffer;
@@ -118,6 +122,7 @@ class Acts {
   private readonly writer: Buffer;
   private readonly now: number;
   private packs: Listed[] = [];
+  private trusted: Listed[] = [];
   /** A condemned list cannot be read: nothing stored is relied on. */
   private every = false;
   private index: Index | null = null;
@@ -169,7 +174,7 @@ class Acts {
       await this.repository.putSealed("snapshot", sealed, this.claim);
       return true;
     } catch (error) {
-      if (toFailure(error).code === "store_io") return false;
+      if (UNKNOWN.includes(toFailure(error).code)) return false;
       throw error;
     }
   }
@@ -215,8 +220,8 @@ class Acts {
     const doubted = names.filter((name) => !relied(name));
     const runs = await this.repository.list("index");
     const { index } = await this.repository.load(runs, this.packs, { doubted });
-    const good = this.packs.filter((p) => relied(bareName(p.name) ?? ""));
-    const unindexed = await this.repository.adopt(index, good, { all: this.known });
+    this.trusted = this.packs.filter((p) => relied(bareName(p.name) ?? ""));
+    const unindexed = await this.repository.adopt(index, this.trusted, { all: this.known });
     await this.repository.putRuns(unindexed, this.claim);
     this.index = index;
   }
@@ -228,6 +233,7 @@ class Acts {
       if (await this.fenced()) throw this.stopped;
     };
     const made = await this.make({ claim, writer, now, known, index, packs, look });
+    await retain(this.runtime, repository, this.trusted);
     this.snapshot = { ...made, claim };
     const seal = (bytes: Buffer) => repository.keyring.seal("section", bytes);
     this.sealed = repository.keyring.seal("snapshot", encodeSnapshot(this.snapshot, seal));

@@ -1,7 +1,7 @@
 /**
  * The few file operations that the folder store is made of, so that a test can let each one fail.
  */
-import { constants } from "node:fs";
+import { constants, readFileSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { Failure } from "../base/failure.ts";
 
@@ -109,3 +109,12 @@ export const systemFiles: Files = {
   },
   length: async (path) => (await fs.stat(path)).size,
 };
+
+/** A small text file; null where there is none or it is not ours to read. */
+export function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}

@@ -1,6 +1,7 @@
 /** Keeps a store's traffic below so many bytes a second, up and down apart. */
 import type { Runtime } from "../base/runtime.ts";
 import type { Store } from "./store.ts";
+import { through } from "./through.ts";
 
 export interface Rates {
   /** Bytes a second; absent means unbounded. */
@@ -13,22 +14,18 @@ export function throttle(inner: Store, runtime: Runtime, rates: Rates): Store {
   const up = bucket(runtime, rates.up);
   const down = bucket(runtime, rates.down);
   return {
-    description: inner.description,
+    ...through(inner),
     // The core would read packs past this decorator.
     folder: rates.down === undefined ? inner.folder : null,
-    async put(name, bytes, signal, claim) {
+    async put(name, bytes, signal, claim, lasting) {
       await up(bytes.length);
-      return inner.put(name, bytes, signal, claim);
+      return inner.put(name, bytes, signal, claim, lasting);
     },
     async get(name, range, signal) {
       const bytes = await inner.get(name, range, signal);
       await down(bytes.length);
       return bytes;
     },
-    list: (prefix, signal) => inner.list(prefix, signal),
-    remove: (name, proof) => inner.remove(name, proof),
-    ...(inner.remnants && { remnants: inner.remnants }),
-    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   };
 }
 

@@ -15,19 +15,19 @@ import type { Action, Answer, Stored } from "../repo/protocol/records.ts";
 import { RULES } from "../repo/protocol/rules.ts";
 import { fencesHeeded } from "../repo/records.ts";
 import type { Repository } from "../repo/repository.ts";
-import { filterSnapshots, type SnapshotFilter, selectSnapshot } from "../repo/select.ts";
 import {
   type Candidate,
   type Grouping,
   type GroupPlan,
   type Policy,
   planRetention,
-} from "./retention.ts";
+} from "../repo/retention.ts";
+import { filterSnapshots, type SnapshotFilter, selectSnapshot } from "../repo/select.ts";
 
-export type { Grouping, GroupPlan, Policy, Verdict } from "./retention.ts";
+export type { Grouping, GroupPlan, Policy, Verdict } from "../repo/retention.ts";
 
 export interface ForgetOptions {
-  /** Snapshots to forget, each by its id or the beginning of it; without them the policy decides. */
+  /** Snapshots to forget, by ids or beginnings of ids; without them the policy decides. */
   readonly snapshots?: readonly string[];
   readonly policy?: Policy;
   /** The policy looks at these only. */

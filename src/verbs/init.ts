@@ -9,13 +9,15 @@ import { encodeConfig } from "../format/config.ts";
 import { FOLDERS, objectPath } from "../repo/layout.ts";
 import { type Secret, slotCost } from "../repo/secret.ts";
 import { type KdfCost, native } from "../seam/native.ts";
-import type { Store } from "../store/store.ts";
+import type { Capabilities, Store } from "../store/store.ts";
 
 export interface InitResult {
   readonly repository: string;
   readonly fingerprint: string;
   /** 32 bytes; shown once, stored nowhere in clear. */
   readonly recoveryKey: Buffer;
+  /** What the store was found to do; null where there was nothing to try. */
+  readonly capabilities: Capabilities | null;
 }
 
 /**
@@ -34,10 +36,15 @@ export async function init(
       `${store.description}: there is a repository already (${found.name.slice(0, 20)}...)`,
     );
   }
+  const capabilities = (await store.probe?.()) ?? null;
+  if (store.retention !== undefined && capabilities?.locks === false) {
+    const message = `${store.description}: lockDays needs a place made with Object Lock`;
+    throw new Failure("store_refused", message);
+  }
   const keyring = native.Keyring.generate();
   const created = Math.floor(runtime.clock.now() / 1000);
   const put = (kind: "slot" | "key" | "config", sealed: { name: string; bytes: Buffer }) =>
-    store.put(objectPath(kind, sealed.name), sealed.bytes, runtime.signal);
+    store.put(objectPath(kind, sealed.name), sealed.bytes, runtime.signal, undefined, true);
   for (const sealed of keyring.newDomain("")) await put("key", sealed);
   for (const role of [1, 2, 3]) await put("key", keyring.newRole(role));
   const { lineage, replica } = keyring;
@@ -65,5 +72,6 @@ export async function init(
       );
     }
   }
-  return { repository: store.description, fingerprint: keyring.fingerprint, recoveryKey };
+  const { fingerprint } = keyring;
+  return { repository: store.description, fingerprint, recoveryKey, capabilities };
 }

@@ -4,7 +4,7 @@
  * Commit point: of condemning, the put of the list; of a sweep, the removal of its list. Killed
  * anywhere, the next prune goes on with what is left. Writers may be at work all the while.
  */
-import { Failure } from "../base/failure.ts";
+import { Failure, toFailure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { type Compacted, compact } from "../repo/compacting.ts";
 import { condemn, type Facts, type PackFacts } from "../repo/condemning.ts";
@@ -24,9 +24,9 @@ export interface PruneOptions {
   /** Milliseconds to wait for writers to end; a minute if not given. */
   readonly wait?: number;
   /**
-   * Milliseconds after which a writer that has not ended is taken for dead, by its own clock: it has
-   * to begin again should it live. A day if not given. Younger ones are never made to begin again:
-   * what they might rely on is left to the next prune.
+   * Milliseconds after which a writer that has not ended is taken for dead, by its own clock; it
+   * has to begin again should it live. A day if not given. Younger ones never have to: what they
+   * may rely on is left to the next prune.
    */
   readonly fenceAfter?: number;
 }
@@ -200,9 +200,11 @@ class Run {
       const swept = await sweep(this.runtime, this.repository, list, this.patience);
       if (swept !== null) this.swept.push(swept);
     } catch (error) {
-      if (!(error instanceof Busy)) throw error;
+      const { code, message } = toFailure(error);
+      if (!(error instanceof Busy) && code !== "retained") throw error;
       this.waiting++;
-      for (const host of error.hosts) this.hosts.add(host);
+      if (error instanceof Busy) for (const host of error.hosts) this.hosts.add(host);
+      else this.runtime.emit({ event: "warning", message: `${message}; its list waits` });
     }
   }
 

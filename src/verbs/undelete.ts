@@ -34,8 +34,8 @@ const FETCHES = 8;
 const SLOTS = 4;
 
 /**
- * Brings forgotten snapshots back. Fails with `no_snapshot` when there is none of that id that was
- * forgotten, `missing_object` when a prune took what it needs, `fenced`, and the codes of the store.
+ * Brings forgotten snapshots back. Fails with `no_snapshot` when none of that id is forgotten and
+ * there, `missing_object` when a prune took what it needs, `fenced`, and the codes of the store.
  */
 export async function undelete(
   runtime: Runtime,

@@ -39,6 +39,15 @@ export function explore(world: World, options: Options = {}): Report {
   let [transitions, depth, levelEnd, from] = [0, 0, 1, 0];
   let broken: string | null = null;
 
+  // Many states share what a reader sees; each such store is read once.
+  const read = new Seen();
+  const store = new Int32Array(world.locals);
+  const judge = (state: Int32Array): void => {
+    store.set(state.subarray(0, world.locals));
+    hashRow(store);
+    if (read.add()) broken = violation(world, state);
+  };
+
   const take = (found: Int32Array, parent: number): void => {
     symmetry?.least(found, least);
     const state = symmetry === null ? found : least;
@@ -46,7 +55,7 @@ export function explore(world: World, options: Options = {}): Report {
     if (!seen.add()) return;
     rows.push(state);
     if (options.trace) parents.push(parent);
-    broken ??= parent < 0 || mayBreak(world, row, found) ? violation(world, state) : null;
+    if (broken === null && (parent < 0 || mayBreak(world, row, found))) judge(state);
     broken ??= options.each?.(state) ?? null;
   };
   const emit = () => {

@@ -33,6 +33,8 @@ import {
   type World,
 } from "./world.ts";
 
+const HELD = [CONDEMNED, PACK, INDEX] as const;
+
 /** Bits of all that belongs to one claim. */
 interface Settling {
   readonly claim: number;
@@ -49,9 +51,11 @@ export class Forgetting {
   private readonly packOfRun: readonly number[];
   private readonly fences = new Map<number, Map<number, number>>();
   private readonly gone = new Int32Array(KINDS.length);
-  private readonly alters = new Int32Array(KINDS.length);
-  private readonly heeds = new Int32Array(KINDS.length);
+  /** Packs and snapshots that are there, may still be listed, or are remembered. */
   private readonly known = new Int32Array(KINDS.length);
+  /** Snapshots that anybody may still change; fences that anybody heeds. */
+  private altered = 0;
+  private heeded = 0;
 
   constructor(world: World) {
     this.world = world;
@@ -86,28 +90,27 @@ export class Forgetting {
 
   /** Gathers what anybody may still change or heed, and what anybody still knows of. */
   private survey(row: Int32Array): void {
-    const { world, alters, heeds, known } = this;
-    alters.fill(0);
-    heeds.fill(0);
-    known[PACK] = row[PACK] as number;
-    known[SNAPSHOT] = row[SNAPSHOT] as number;
+    const { world, known } = this;
+    let [altered, heeded, packs, snapshots] = [0, 0, row[PACK] as number, row[SNAPSHOT] as number];
     for (let p = 0; p < world.count; p++) {
-      const step = world.step(row, p);
-      for (let kind = 0; kind < KINDS.length; kind++) {
-        alters[kind] = (alters[kind] as number) | (step.alters[kind] as number);
-        heeds[kind] = (heeds[kind] as number) | (step.heeds[kind] as number);
-        known[kind] = (known[kind] as number) | (step.views[kind] as number);
-      }
-      const { kind } = step.at;
-      if (kind < 0) continue;
-      const window = (row[world.windows + p] as number) & step.cares;
-      row[world.windows + p] = window;
-      known[kind] = (known[kind] as number) | window;
+      const { alters, heeds, views, at, cares } = world.step(row, p);
+      altered |= alters[SNAPSHOT] as number;
+      heeded |= heeds[FENCE] as number;
+      packs |= views[PACK] as number;
+      snapshots |= views[SNAPSHOT] as number;
+      const window = (row[world.windows + p] as number) & cares;
+      if (window === 0) continue;
+      if (at.kind === PACK) packs |= window;
+      if (at.kind === SNAPSHOT) snapshots |= window;
     }
+    this.altered = altered;
+    this.heeded = heeded;
+    known[PACK] = packs;
+    known[SNAPSHOT] = snapshots;
   }
 
   private settle(row: Int32Array): void {
-    const { world, alters, heeds, known, gone } = this;
+    const { world, known, gone } = this;
     const { newcomers } = world.setUp;
     gone[CLAIM] = 0;
     gone[FENCE] = 0;
@@ -115,7 +118,7 @@ export class Forgetting {
     for (const c of this.claims) {
       const final = (row[FENCE] as number) & c.final;
       const settled =
-        !((alters[SNAPSHOT] as number) & c.snapshots) && !((heeds[FENCE] as number) & c.intents);
+        (this.altered & c.snapshots) === 0 && (this.heeded & c.intents) === 0;
       if (!final && !settled) continue;
       gone[CLAIM] = (gone[CLAIM] as number) | c.claim;
       noClaims |= c.both;
@@ -145,7 +148,8 @@ export class Forgetting {
     gone[PACK] = world.setUp.namesReturn ? 0 : ~(known[PACK] as number);
     gone[SNAPSHOT] = ~(known[SNAPSHOT] as number);
     for (let p = 0; p < world.count; p++) {
-      const { mentions } = world.step(row, p);
+      const { mentions, acts } = world.step(row, p);
+      if (!acts) continue;
       let any = 0;
       for (let kind = 0; kind < KINDS.length; kind++)
         any |= (mentions[kind] as number) & (gone[kind] as number);
@@ -156,28 +160,30 @@ export class Forgetting {
   }
 
   private objects(row: Int32Array): void {
-    const { world, heeds, known, gone } = this;
+    const { world, known, gone } = this;
     const { newcomers, trusting } = world.setUp;
-    heeds.fill(newcomers ? -1 : 0);
-    let unsure = 0;
+    const none = newcomers ? -1 : 0;
+    let [claims, fences, lists, snapshots, unsure] = [none, none, none, none, 0];
     for (let p = 0; p < world.count; p++) {
-      const step = world.step(row, p);
-      const window = (row[world.windows + p] as number) & step.cares;
+      const { heeds, at, cares } = world.step(row, p);
+      const window = (row[world.windows + p] as number) & cares;
       row[world.windows + p] = window;
-      if (step.at.kind === FENCE) unsure |= window;
-      for (let kind = 0; kind < KINDS.length; kind++)
-        heeds[kind] = (heeds[kind] as number) | (step.heeds[kind] as number);
+      if (at.kind === FENCE) unsure |= window;
+      claims |= heeds[CLAIM] as number;
+      fences |= heeds[FENCE] as number;
+      lists |= heeds[CONDEMNED] as number;
+      snapshots |= heeds[SNAPSHOT] as number;
     }
     this.acknowledged(row);
     const acked = (row[world.acked] as number) & (HIDDEN_ONE - 1);
     let finals = 0;
     for (const c of this.claims) if (acked & c.snapshots) finals |= c.final | c.intents;
-    row[CLAIM] = (row[CLAIM] as number) & (heeds[CLAIM] as number);
-    const fences = this.mattering((row[FENCE] as number) & ((heeds[FENCE] as number) | finals), unsure);
-    this.unshow(row, FENCE, (row[FENCE] as number) & ~fences);
-    row[FENCE] = fences;
-    row[CONDEMNED] = (row[CONDEMNED] as number) & (heeds[CONDEMNED] as number);
-    row[SNAPSHOT] = (row[SNAPSHOT] as number) & ((heeds[SNAPSHOT] as number) | acked);
+    row[CLAIM] = (row[CLAIM] as number) & claims;
+    const matter = this.mattering((row[FENCE] as number) & (fences | finals), unsure);
+    this.unshow(row, FENCE, (row[FENCE] as number) & ~matter);
+    row[FENCE] = matter;
+    row[CONDEMNED] = (row[CONDEMNED] as number) & lists;
+    row[SNAPSHOT] = (row[SNAPSHOT] as number) & (snapshots | acked);
     if (!trusting) return;
     this.runs(row, known[PACK] as number);
     this.lists(row, gone[PACK] as number, gone[SNAPSHOT] as number);
@@ -253,15 +259,15 @@ export class Forgetting {
   /** What objects held that are gone and that no listing can show. */
   private held(row: Int32Array): void {
     const { world } = this;
-    for (let kind = 0; kind < KINDS.length; kind++) {
-      const at = world.content[kind] ?? -1;
-      if (at < 0 || (kind === INDEX && world.setUp.caches)) continue;
-      let shown = row[kind] ?? 0;
+    for (const kind of HELD) {
+      if (kind === INDEX && world.setUp.caches) continue;
+      const at = world.content[kind] as number;
+      let shown = row[kind] as number;
       for (let q = 0; q < world.count; q++) {
-        if (world.step(row, q).at.kind === kind) shown |= row[world.windows + q] ?? 0;
+        const window = row[world.windows + q] as number;
+        if (window !== 0 && world.step(row, q).at.kind === kind) shown |= window;
       }
-      const slots = world.slots[kind]?.values.length ?? 0;
-      for (let slot = 0; slot < slots; slot++) {
+      for (let slot = world.room(kind) - 1; slot >= 0; slot--) {
         if (!((shown >> slot) & 1)) row[at + slot] = 0;
       }
     }

@@ -61,15 +61,20 @@ export function condemnActor(name: string): Actor<CondemnLocal> {
     },
     restart: () => [],
     ahead: {
-      ...ahead([made({ type: "condemned", name, packs: [], marked: [], tombstones: [] })], ({ c }) => {
-        const steps = nextOfCondemn(c).do === "stop" ? [] : CONDEMN_STEPS.slice(c.step);
-        const heeds = steps.filter((step) => step !== "choose" && step !== "put");
-        return { alters: steps.length > 0 ? ["condemned"] : [], heeds };
-      }),
+      ...ahead(
+        [made({ type: "condemned", name, packs: [], marked: [], tombstones: [] })],
+        ({ c }) => {
+          const steps = nextOfCondemn(c).do === "stop" ? [] : CONDEMN_STEPS.slice(c.step);
+          const heeds = steps.filter((step) => step !== "choose" && step !== "put");
+          return { alters: steps.length > 0 ? ["condemned"] : [], heeds };
+        },
+      ),
       alters: ({ c }, r) =>
         r.type === "condemned" && r.name === name && nextOfCondemn(c).do !== "stop",
       forget: (l) =>
-        nextOfCondemn(l.c).do === "stop" ? { c: { ...startCondemn(name), step: CONDEMN_STEPS.length } } : l,
+        nextOfCondemn(l.c).do === "stop"
+          ? { c: { ...startCondemn(name), step: CONDEMN_STEPS.length } }
+          : l,
     },
   };
 }

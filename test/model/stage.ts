@@ -94,7 +94,9 @@ export function setUp(scene: Scene, given: Rules = RULES, slipped: Slips = {}): 
       [...Array(w.attempts).keys()].map((n) => snapshotOf(w, n).claim),
     ),
     forgettable:
-      scene.retains || scene.forgets || !scene.lean ? [...snapshots.keys()] : (scene.forgotten ?? []),
+      scene.retains || scene.forgets || !scene.lean
+        ? [...snapshots.keys()]
+        : (scene.forgotten ?? []),
     chunks: union(...[...snapshots.values()].map((s) => s.refs)),
     refs: (name) => snapshots.get(name)?.refs ?? "",
     lean: scene.lean ?? false,
@@ -133,7 +135,8 @@ export function setUp(scene: Scene, given: Rules = RULES, slipped: Slips = {}): 
   });
   if (scene.late) add("late writer", lateActor(rowsFor(scene.base, "p1")));
   for (const name of scene.forgets ?? []) add(`forget ${name}`, forgetActor(name));
-  for (let n = 0; n < (scene.retains ?? 0); n++) add(`retention ${n}`, retainActor(rules, [...snapshots.keys()]));
+  for (let n = 0; n < (scene.retains ?? 0); n++)
+    add(`retention ${n}`, retainActor(rules, [...snapshots.keys()]));
   for (let n = 0; n < (scene.compactions ?? 0); n++) {
     add(`compaction ${n}`, compactActor(`m${n}`, rules));
   }

@@ -26,6 +26,7 @@ export class Successors {
   private readonly forgetting: Forgetting;
   /** Steps after which a process only stops, having done nothing, are left out. */
   private pauses = false;
+  private readonly told: number[] = [];
 
   constructor(world: World) {
     this.world = world;
@@ -102,6 +103,7 @@ export class Successors {
     if (kind === INDEX && world.setUp.caches) may |= (row[world.ever] ?? 0) & ~present;
     if (world.reduce) may &= step.cares;
     const surely = present & ~may & (world.reduce ? step.cares : -1);
+    this.told.length = 0;
     for (let some = may; ; some = (some - 1) & may) {
       this.listed(row, p, step, surely | some, name, emit);
       if (some === 0) break;
@@ -109,6 +111,7 @@ export class Successors {
     const { hidden } = world.setUp;
     if (hidden === undefined || kind !== SNAPSHOT || !name.startsWith("sweep")) return;
     const bit = 1 << world.snapshotSlot(hidden.snapshot);
+    this.told.length = 0;
     if ((row[world.acked] ?? 0) >>> 24 >= hidden.times || (surely & bit) === 0) return;
     this.listed(row, p, step, surely & ~bit, name, () => {
       this.to[world.acked] = (this.to[world.acked] ?? 0) + HIDDEN_ONE;
@@ -132,6 +135,9 @@ export class Successors {
   private listed(row: Int32Array, p: number, step: Step, mask: number, name: string, emit: Emit) {
     const { world } = this;
     for (const next of world.afterList(row, p, step, mask)) {
+      // Several views may tell it the same.
+      if (this.told.includes(next)) continue;
+      this.told.push(next);
       if (this.stops(row, p, next)) continue;
       this.move(row, p, next);
       this.tidy();

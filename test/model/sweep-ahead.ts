@@ -83,14 +83,19 @@ export class SweepAhead implements Ahead<SweepLocal> {
     switch (record.type) {
       case "intent": {
         if (record.sweep !== this.id || !rest.includes("intend")) return false;
-        return now("intend") ? listed("intend", [], record.claim) : this.opens(l, rest, record.claim);
+        return now("intend")
+          ? listed("intend", [], record.claim)
+          : this.opens(l, rest, record.claim);
       }
       case "withdrawn":
       case "fence": {
         const own = record.type === "fence" || record.sweep === this.id;
         if (!own || !rest.includes("settle")) return false;
-        if (looked && s.found.includes(record.claim) !== (record.type === "withdrawn")) return false;
-        return now("settle") ? listed("settle", [], record.claim) : this.opens(l, rest, record.claim);
+        if (looked && s.found.includes(record.claim) !== (record.type === "withdrawn"))
+          return false;
+        return now("settle")
+          ? listed("settle", [], record.claim)
+          : this.opens(l, rest, record.claim);
       }
       case "snapshot":
         if (s === null) return this.around.forgettable.includes(record.name);
@@ -133,7 +138,9 @@ export class SweepAhead implements Ahead<SweepLocal> {
       case "finals":
         if (!isFence(record) || !("claim" in record)) return false;
         if (this.rules.ignored === RULES.ignored && type !== "fence") return false;
-        return s === null || rest.includes("snapshots") || s.seen.some((k) => k.claim === record.claim);
+        return (
+          s === null || rest.includes("snapshots") || s.seen.some((k) => k.claim === record.claim)
+        );
       case "tombstones":
         return type === "tombstone";
       case "index": {
@@ -189,7 +196,8 @@ export class SweepAhead implements Ahead<SweepLocal> {
       case "fence": {
         const { claim } = record;
         const before = then.includes("look") || (record.type === "fence" && now === "look");
-        if (now === "settle" && record.type === "fence") return s.left.length > 1 && s.left.includes(claim);
+        if (now === "settle" && record.type === "fence")
+          return s.left.length > 1 && s.left.includes(claim);
         return before && s.open.includes(claim) && s.left.join() !== claim;
       }
       default:
@@ -207,7 +215,10 @@ export class SweepAhead implements Ahead<SweepLocal> {
     // Packs and snapshots that it is just going through are left to it.
     const settles = gone.some((r) => r.type === "claim" || r.type === "fence");
     const left = settles ? still(s.left) : s.left;
-    return this.forget({ ...l, s: { ...s, list, left, open: still(s.open), found: still(s.found) } });
+    return this.forget({
+      ...l,
+      s: { ...s, list, left, open: still(s.open), found: still(s.found) },
+    });
   }
 
   forget(l: SweepLocal): SweepLocal {
@@ -246,17 +257,33 @@ export class SweepAhead implements Ahead<SweepLocal> {
     if (s === null) return l;
     const needed = union(...s.counted.map((name) => this.refs(name)));
     const counted = rest.includes("finals") || needed === "" ? s.counted : [NEEDS + needed];
-    if (!lean || this.rules.counted !== RULES.counted) return { ...l, s: { ...s, counted: rest.includes("finals") ? s.counted : needed === "" ? [] : counted } };
+    if (!lean || this.rules.counted !== RULES.counted)
+      return {
+        ...l,
+        s: { ...s, counted: rest.includes("finals") ? s.counted : needed === "" ? [] : counted },
+      };
     const seen = s.seen.filter((k) => !s.list.tombstones.includes(k.name));
-    const sure = seen.find((k) => !claims.includes(k.claim) && minus(chunks, this.refs(k.name)) === "");
+    const sure = seen.find(
+      (k) => !claims.includes(k.claim) && minus(chunks, this.refs(k.name)) === "",
+    );
     const kept = sure === undefined || rest.includes("snapshots") ? seen : [sure];
     const left = rest.includes("finals") ? s.counted : needed === "" ? [] : counted;
     return { ...l, s: { ...s, seen: kept, counted: left } };
   }
 
   private over(l: SweepLocal): SweepLocal {
-    const nothing = { type: "condemned", name: this.list, packs: [], marked: [], tombstones: [] } as const;
-    return { ...this.start, s: { ...startSweep(this.id, nothing), outcome: "swept" }, ...(l.flight && { flight: l.flight }) };
+    const nothing = {
+      type: "condemned",
+      name: this.list,
+      packs: [],
+      marked: [],
+      tombstones: [],
+    } as const;
+    return {
+      ...this.start,
+      s: { ...startSweep(this.id, nothing), outcome: "swept" },
+      ...(l.flight && { flight: l.flight }),
+    };
   }
 
   enough(l: SweepLocal, found: readonly Found[]): boolean {
@@ -265,7 +292,9 @@ export class SweepAhead implements Ahead<SweepLocal> {
     const { chunks, claims } = this.around;
     const now = this.rest(l)[0];
     if (now === "snapshots") {
-      const sure = found.filter((f) => f.type === "snapshot" && !claims.includes(f.claim) && !this.honoured(l, f.name));
+      const sure = found.filter(
+        (f) => f.type === "snapshot" && !claims.includes(f.claim) && !this.honoured(l, f.name),
+      );
       return sure.some((f) => "name" in f && minus(chunks, this.refs(f.name)) === "");
     }
     if (now !== "index") return false;

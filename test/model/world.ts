@@ -71,6 +71,8 @@ interface Step {
   readonly heeds: Int32Array;
   readonly views: Int32Array;
   readonly mentions: Int32Array;
+  /** Whether it mentions any. */
+  readonly acts: boolean;
   /** Of what it lists or reads now. */
   readonly cares: number;
 }
@@ -136,9 +138,8 @@ export class World {
       slots.of(name, () => ({ name, record }));
       if (slots.values.length > 31) throw new Error(`no room for ${name}`);
     }
-    const room = (kind: number) => this.slots[kind]?.values.length ?? 0;
     const first = KINDS.length;
-    const [packs, runs, lists] = [room(PACK), room(INDEX), room(CONDEMNED)];
+    const [packs, runs, lists] = [this.room(PACK), this.room(INDEX), this.room(CONDEMNED)];
     this.content = [-1, -1, first + packs + runs, -1, first, first + packs, -1];
     this.ever = first + packs + runs + lists;
     this.acked = this.ever + 1;
@@ -146,6 +147,11 @@ export class World {
     this.windows = this.locals + this.count;
     this.width = this.windows + this.count;
     this.steps = setUp.processes.map(() => new Numbers<Step>());
+  }
+
+  /** How many objects of a kind there can be. */
+  room(kind: number): number {
+    return this.slots[kind]?.values.length ?? 0;
   }
 
   initial(): Int32Array {
@@ -216,7 +222,8 @@ export class World {
       const views = this.mask((r) => ahead.views(local, r));
       const mentions = this.mask((r) => ahead.mentions(local, r));
       const cares = this.mask((r) => ahead.cares(local, r))[at.kind] ?? 0;
-      const masks = { alters, heeds, views, mentions, cares };
+      const acts = mentions.some((mask) => mask !== 0);
+      const masks = { acts, alters, heeds, views, mentions, cares };
       return { local, move, at, memo: new Map(), restart, acked, flight, ...masks };
     });
   }
@@ -317,8 +324,16 @@ export class World {
     if (known === undefined) {
       const { packs, tombstones } = JSON.parse(this.texts[CONDEMNED]?.values[content] ?? "");
       const slots = (kind: number, names: string[]) =>
-        names.reduce((m, name) => m | (1 << this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot), 0);
-      known = { packs: slots(PACK, packs), snapshots: slots(SNAPSHOT, tombstones), less: new Map() };
+        names.reduce(
+          (m, name) =>
+            m | (1 << this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot),
+          0,
+        );
+      known = {
+        packs: slots(PACK, packs),
+        snapshots: slots(SNAPSHOT, tombstones),
+        less: new Map(),
+      };
       this.lists[content] = known;
     }
     const [noPacks, noSnapshots] = [known.packs & packs, known.snapshots & snapshots];
@@ -329,7 +344,10 @@ export class World {
     const text = this.texts[CONDEMNED]?.values[content] ?? "";
     const list = JSON.parse(text);
     const left = (kind: number, none: number, names: string[]) =>
-      names.filter((name) => !((none >> this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot) & 1));
+      names.filter(
+        (name) =>
+          !((none >> this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot) & 1),
+      );
     list.packs = left(PACK, noPacks, list.packs);
     list.tombstones = left(SNAPSHOT, noSnapshots, list.tombstones);
     const less = JSON.stringify(list);

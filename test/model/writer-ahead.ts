@@ -40,9 +40,7 @@ export class WriterAhead implements Ahead<WriterLocal> {
   }
 
   private later(l: WriterLocal): boolean {
-    return (
-      l.attempt + 1 < this.config.attempts && (l.acked.length === 0 || !!this.slips.sameClaim)
-    );
+    return l.attempt + 1 < this.config.attempts && (l.acked.length === 0 || !!this.slips.sameClaim);
   }
 
   /** The attempt that an object belongs to; -1 when it is another's. */

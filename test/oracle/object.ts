@@ -1,6 +1,6 @@
 /** Header, records and keys of FORMAT.md. */
 import { argon2id } from "@noble/hashes/argon2.js";
-import { aesOpen, ascii, derive, padme, xof64 } from "./crypto.ts";
+import { aesOpen, ascii, derive, keyed, padme, xof64 } from "./crypto.ts";
 import { Layout, limit, TYPES, table } from "./document.ts";
 import { Row, unpack } from "./encoding.ts";
 
@@ -88,6 +88,14 @@ export function openRecord(ring: Ring, type: string, { name, bytes }: Stored): B
   const bound = binding === "lineage id" ? ring.lineage : ring.replica;
   const upload = Buffer.from(name.slice(-32), "hex");
   return unseal(key, Buffer.concat([head, bound, upload]), HEADER.size, bytes);
+}
+
+/** Whether the last 32 bytes of a content are the tag that the admin key makes. */
+export function tagIsOf(ring: Ring, type: string, { name }: Stored, content: Buffer): boolean {
+  const key = derive("holdall v1 authority", ring.roles.get(3) ?? Buffer.alloc(0), ring.replica);
+  const upload = Buffer.from(name.slice(-32), "hex");
+  const said = Buffer.concat([Buffer.of(TYPES.get(type) ?? 0), upload, content.subarray(0, -32)]);
+  return keyed(key, said).equals(content.subarray(-32));
 }
 
 /** Opens a slot; null when it is of another kind or secret. */

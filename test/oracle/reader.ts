@@ -7,14 +7,14 @@
  * in pure JavaScript does about 10 MB a second, so content hashes and ids are recomputed only for
  * the first `budget` bytes of an `Oracle`; `unhashed` says how many bytes went without.
  */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hash } from "./crypto.ts";
 import { TYPES } from "./document.ts";
 import { HEADER, openRecord, openSlot, type Ring, type Stored, takeKey } from "./object.ts";
 import { checkId, openBlock, openPack, type Pack } from "./pack.ts";
 import { type Entry, extents, type Page, page, type Summary, split } from "./page.ts";
-import { claim, config, end, type Snapshot, snapshot } from "./records.ts";
+import { claimRecord, condemned, config, type Snapshot, snapshot, tombstone } from "./records.ts";
 import { indexRun } from "./run.ts";
 
 interface Place {
@@ -37,6 +37,8 @@ export class Oracle {
   readonly snapshots: Snapshot[] = [];
   /** Claims by id; true once ended. */
   readonly claims = new Map<string, boolean>();
+  /** Condemned lists: packs, snapshots marked, snapshots honoured. */
+  readonly lists: string[][][] = [];
   /** Objects that cannot be read, with the reason. */
   readonly problems: string[] = [];
   unhashed = 0;
@@ -58,15 +60,36 @@ export class Oracle {
     this.each("packs", (o) => this.takePack(o));
     this.each("index", (o) => this.compareRun(o));
     this.each("claims", (o) => this.takeClaim(o));
-    const found = this.each("snapshots", (o) =>
-      snapshot(this.ring, openRecord(this.ring, "snapshot", o)),
-    );
-    this.snapshots.push(...found.sort((a, b) => a.time - b.time));
+    this.each("condemned", (o) => this.lists.push(condemned(this.ring, o)));
+    this.takeSnapshots();
+  }
+
+  /** Those without a tombstone and without a fence; of several records of one, the latest. */
+  private takeSnapshots(): void {
+    const gone = new Set(this.each("tombstones", (o) => tombstone(this.ring, o)));
+    const fenced = new Set(this.each("fences", (o) => this.takeFence(o)));
+    const found = this.each("snapshots", (o) => {
+      const read = snapshot(this.ring, openRecord(this.ring, "snapshot", o));
+      return gone.has(o.name) || fenced.has(read.claim.toString("hex")) ? null : read;
+    });
+    const latest = new Map<string, Snapshot>();
+    const order = (a: Snapshot, b: Snapshot) => a.sequence - b.sequence || a.time - b.time;
+    for (const one of found.filter((s) => s !== null).sort(order)) latest.set(one.id, one);
+    this.snapshots.push(...[...latest.values()].sort((a, b) => a.time - b.time));
+  }
+
+  /** The claim that a final fence is of; of an intent or withdrawn mark, nothing. */
+  private takeFence(object: Stored): string {
+    const number = HEADER.number(object.bytes, "type");
+    const type = ["intent", "withdrawn"].find((t) => TYPES.get(t) === number) ?? "fence";
+    const id = claimRecord(this.ring, type, object);
+    return type === "fence" ? id : "";
   }
 
   /** Everything that `read` makes of a folder's objects; what it refuses becomes a problem. */
   private each<T>(folder: string, read: (object: Stored) => T): T[] {
     const root = join(this.folder, folder);
+    if (!existsSync(root)) return [];
     const names = readdirSync(root, { recursive: true, encoding: "utf8" });
     return names.flatMap((path) => {
       const name = path.slice(path.lastIndexOf("/") + 1);
@@ -135,8 +158,7 @@ export class Oracle {
 
   private takeClaim(object: Stored): void {
     const ended = HEADER.number(object.bytes, "type") === TYPES.get("end");
-    const content = openRecord(this.ring, ended ? "end" : "claim", object);
-    const id = ended ? end(content) : claim(content);
+    const id = claimRecord(this.ring, ended ? "end" : "claim", object);
     this.claims.set(id, ended || this.claims.get(id) === true);
   }
 

@@ -1,14 +1,12 @@
-/** Contents of config, snapshot, section, claim and end. */
+/** Contents of config, snapshot and section, and of the records that deleting works with. */
 import { Row, unpack, type Value } from "./encoding.ts";
-import { openRecord, type Ring, type Stored } from "./object.ts";
+import { openRecord, type Ring, type Stored, tagIsOf } from "./object.ts";
 
 export interface Config {
   readonly lineage: Buffer;
   readonly replica: Buffer;
   readonly generation: number;
 }
-
-const DRAFTS = ["draft-claims-1"];
 
 function flags(value: Value): string[][] {
   const row = new Row(value, 4);
@@ -19,8 +17,7 @@ function flags(value: Value): string[][] {
 /** A reader refuses only what reading needs. */
 function mayRead(value: Value): void {
   const [read = []] = flags(value);
-  const unknown = read.filter((flag) => !DRAFTS.includes(flag));
-  if (unknown.length > 0) throw new Error(`needs ${unknown}`);
+  if (read.length > 0) throw new Error(`needs ${read}`);
 }
 
 export function config(content: Buffer): Config {
@@ -92,6 +89,7 @@ function unit(value: Value): Unit {
 export interface Snapshot {
   readonly id: string;
   readonly time: number;
+  readonly sequence: number;
   readonly claim: Buffer;
   readonly sections: Section[];
   /** Sections that do not open. */
@@ -105,7 +103,7 @@ export function snapshot(ring: Ring, content: Buffer): Snapshot {
   f.text();
   const time = f.number();
   f.bytes(16);
-  f.number();
+  const sequence = f.number();
   for (const head of f.list()) new Row([head], 1).bytes(16);
   const claim = f.bytes(16);
   f.maybe(() => f.bytes(16));
@@ -124,22 +122,63 @@ export function snapshot(ring: Ring, content: Buffer): Snapshot {
   }
   f.extensions();
   if (sections.length === 0) throw new Error("no section opens");
-  return { id, time, claim, sections, closed };
+  return { id, time, sequence, claim, sections, closed };
 }
 
-export function claim(content: Buffer): string {
+/** The id that a record's name ends with. */
+const named = ({ name }: Stored) => name.slice(-32);
+
+function ofClaim(id: Buffer, stored: Stored): string {
+  const text = id.toString("hex");
+  if (text !== named(stored)) throw new Error("speaks of another claim than its name");
+  return text;
+}
+
+/** The id of a claim, an end, an intent, a withdrawn mark or a fence; `type` says which. */
+export function claimRecord(ring: Ring, type: string, stored: Stored): string {
+  const content = openRecord(ring, type, stored);
+  const fields: Record<string, number> = { claim: 5, end: 2, intent: 3, withdrawn: 3, fence: 3 };
+  const f = new Row(unpack(content), fields[type] ?? 0);
+  const id = ofClaim(f.bytes(16), stored);
+  if (type === "claim") {
+    f.bytes(16);
+    f.text();
+    f.number();
+  }
+  if (type === "intent" || type === "withdrawn") f.bytes(16);
+  f.extensions();
+  if (type === "fence") tag(ring, type, stored, content, f);
+  return id;
+}
+
+function tag(ring: Ring, type: string, stored: Stored, content: Buffer, f: Row): void {
+  f.bytes(32);
+  if (!tagIsOf(ring, type, stored, content)) throw new Error("tag of another key");
+}
+
+const name = (bytes: Buffer) =>
+  `${bytes.subarray(0, 32).toString("hex")}-${bytes.subarray(32).toString("hex")}`;
+
+/** The name of the forgotten snapshot's object. */
+export function tombstone(ring: Ring, stored: Stored): string {
+  const content = openRecord(ring, "tombstone", stored);
+  const f = new Row(unpack(content), 3);
+  const found = name(f.bytes(48));
+  f.extensions();
+  tag(ring, "tombstone", stored, content, f);
+  return found;
+}
+
+/** Names of packs, of snapshots marked and of snapshots honoured. */
+export function condemned(ring: Ring, stored: Stored): string[][] {
+  const content = openRecord(ring, "condemned", stored);
   const f = new Row(unpack(content), 5);
-  const id = f.bytes(16).toString("hex");
-  f.bytes(16);
-  f.text();
-  f.number();
+  const lists = [f.list(), f.list(), f.list()].map((list) => {
+    const found = list.map((n) => name(new Row([n], 1).bytes(48)));
+    if (found.some((n, i) => i > 0 && n <= (found[i - 1] ?? ""))) throw new Error("out of order");
+    return found;
+  });
   f.extensions();
-  return id;
-}
-
-export function end(content: Buffer): string {
-  const f = new Row(unpack(content), 2);
-  const id = f.bytes(16).toString("hex");
-  f.extensions();
-  return id;
+  tag(ring, "condemned", stored, content, f);
+  return lists;
 }

@@ -41,10 +41,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   archive: ["base", "seam", "format", "store/store.ts"],
   freeze: ["base", "seam"],
   capture: ["base", "seam"],
-  instance: ["base", "freeze/freeze.ts", "capture/capture.ts"],
+  instance: ["base", "freeze/freezer.ts", "capture/capture.ts"],
   repo: ["base", "seam", "format", "store/store.ts"],
   verbs: ["base", "repo", "instance", "format", "seam", "store/store.ts"].concat([
-    "freeze/freeze.ts",
+    "freeze/freezer.ts",
     "capture/capture.ts",
   ]),
   cli: ["base", "index.ts"],
@@ -193,6 +193,7 @@ const commit: Rule = {
 const ADAPTERS = new Map([
   ["src/base/runtime.ts", /./],
   ["src/store/files.ts", /node:fs/],
+  ["src/store/s3/wire.ts", /node:https?|setTimeout/],
   // Temporary names: no run depends on them.
   ["src/store/fs.ts", /randomBytes/],
   ["src/seam/job.ts", /setInterval/],
@@ -202,6 +203,12 @@ const ADAPTERS = new Map([
     `src/instance/${name}.ts`,
     /node:fs/,
   ]),
+  ["src/freeze/watchdog.ts", /node:child_process/],
+  ["src/freeze/btrfs.ts", /node:fs/],
+  ["src/freeze/live.ts", /node:fs/],
+  ["src/freeze/mirrored.ts", /node:fs/],
+  ["src/freeze/stage.ts", /node:fs/],
+  ["src/freeze/thaw.ts", /node:(child_process|fs)/],
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],
 ]);

@@ -6,7 +6,6 @@ import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const MAIN = join(import.meta.dirname, "../../.build/bin/holdall.js");
-const SOURCE = join(import.meta.dirname, "shim.c");
 const RECORD = 1 << 20;
 
 /** What this machine lacks for the shim; null when it can be used. */
@@ -17,11 +16,11 @@ export function lacking(): string | null {
   return null;
 }
 
-/** Compiles the shim into a folder. */
-export function compile(folder: string): string {
-  const shim = join(folder, "shim.so");
+/** Compiles a shim, of this folder's sources, into a folder. */
+export function compile(folder: string, name = "shim"): string {
+  const shim = join(folder, `${name}.so`);
   const flags = ["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-U_FORTIFY_SOURCE"];
-  execFileSync("cc", [...flags, "-o", shim, SOURCE, "-ldl"]);
+  execFileSync("cc", [...flags, "-o", shim, join(import.meta.dirname, `${name}.c`), "-ldl"]);
   return shim;
 }
 

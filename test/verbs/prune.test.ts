@@ -1,4 +1,4 @@
-/** Forgetting, bringing back, and pruning: space comes back, and everything kept stays as it was. */
+/** Forgetting, bringing back, and pruning: space comes back, and what is kept stays as it was. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -74,7 +74,8 @@ pub type Callback = ThreadsafeFunction<JobEvent, Unknown<'static>, JobEvent, Sta
 type Answer = std::result::Result<Vec<u8>, CoreError>;
 
 pub struct Bridge {
-    events: Callback,
+    /// None once the job is done: thousands of idle lines would slow every turn of the event loop.
+    events: Mutex<Option<Callback>>,
     held: Mutex<HashMap<u64, Bytes>>,
     answers: Mutex<(u64, HashMap<u64, Option<Answer>>)>,
     answered: Condvar,
@@ -85,7 +86,7 @@ pub struct Bridge {
 impl Bridge {
     pub fn new(events: Callback) -> Arc<Bridge> {
         Arc::new(Bridge {
-            events,
+            events: Mutex::new(Some(events)),
             held: Mutex::default(),
             answers: Mutex::default(),
             answered: Condvar::new(),
@@ -95,7 +96,14 @@ impl Bridge {
     }
 
     pub fn send(&self, event: JobEvent) {
-        self.events.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+        let last = matches!(event, JobEvent::Done { .. });
+        let mut line = self.events.lock().expect("no panic");
+        if let Some(line) = &*line {
+            line.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+        }
+        if last {
+            *line = None;
+        }
     }
 
     /// The store's answer to a put: the buffer goes back to the sink.

@@ -2,10 +2,12 @@
 #![deny(clippy::all)]
 
 mod bridge;
+mod cut;
 mod jobs;
 mod keys;
 mod prune;
 mod spec;
+mod still;
 mod table;
 
 use napi_derive::napi;

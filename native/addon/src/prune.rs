@@ -1,4 +1,4 @@
-//! What a prune asks of an index, and its two jobs: marking what is needed, and copying it to safety.
+//! What a prune asks of an index, and its two jobs: to mark what is needed, and to copy it.
 
 use crate::bridge::throw;
 use crate::jobs::Run;
@@ -98,7 +98,7 @@ impl Run {
         ))
     }
 
-    /// What is marked and lies in packs that leave is stored again; all durable and indexed on return.
+    /// What is marked and lies in packs that leave is stored again; it is durable on return.
     pub(crate) fn copy(&self) -> CoreResult<String> {
         let sink = self.sink()?;
         let table = self.table.clone();

@@ -1,4 +1,4 @@
-//! Chunk ids that a job is storing, or that snapshots need: 16 bytes of each, in shards that lock apart.
+//! Chunk ids that a job stores or snapshots need: 16 bytes of each, in shards that lock apart.
 //!
 //! Ids are keyed hashes that nobody outside can choose, so 128 bits of them never meet by chance
 //! (10^12 chunks: one in 10^14), and a first backup of a terabyte needs half the memory.

@@ -3,10 +3,11 @@
 //! Resident: eleven bytes a chunk (a slot of 24 bits of tag and 40 of row number), and the runs
 //! themselves, mapped from the private cache where there is one, in memory where there is none.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::map::Bytes;
 use crate::object::hex;
-use crate::pack::{get_block, put_block, Block, Contents, Id, PackKey, BLOCK_ROW};
+use crate::pack::{put_block, Block, Contents, Id, PackKey, BLOCK_ROW};
+use crate::run::{block_rows, malformed, pack_row, word, Run};
 use std::collections::HashMap;
 
 pub const RUN_FIXED: usize = 44;
@@ -116,10 +117,6 @@ impl Indexed {
     }
 }
 
-fn malformed() -> Error {
-    Error::Damaged("index run is malformed".into())
-}
-
 /// The plaintext of an opened run: what the cache keeps and the table is made of.
 pub fn expand(run: &[u8]) -> Result<Vec<u8>> {
     let head = run.get(..4).ok_or_else(malformed)?;
@@ -132,34 +129,6 @@ pub fn expand(run: &[u8]) -> Result<Vec<u8>> {
         return Err(malformed());
     }
     Ok(data)
-}
-
-pub(crate) struct Run {
-    pub data: Bytes,
-    /// Number of the run's first row in the table.
-    pub row: u64,
-    /// Numbers of its first block and of the one after its last.
-    pub block: u32,
-    pub end: u32,
-    pub rows: usize,
-    /// Where ids and columns begin.
-    ids: usize,
-    columns: usize,
-}
-
-fn word(data: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(data[at..at + 4].try_into().expect("4 bytes"))
-}
-
-impl Run {
-    pub fn id(&self, row: usize) -> &Id {
-        self.data[self.ids + row * 32..][..32].try_into().expect("32 bytes")
-    }
-
-    /// Block in the run, offset in the block, length.
-    pub fn place(&self, row: usize) -> [u32; 3] {
-        [0, 1, 2].map(|c| word(&self.data, self.columns + (c * self.rows + row) * 4))
-    }
 }
 
 /// Everything known of where chunks are.
@@ -233,7 +202,7 @@ impl Table {
     }
 
     /// Builds the slots over all runs, if something was added since. Of several places of one chunk
-    /// the first in a trusted pack counts, or else the first; packs that no listing has hold nothing.
+    /// the first in a trusted pack counts, or else the first; an absent pack holds nothing.
     pub fn seal(&mut self) {
         if !self.slots.is_empty() {
             return;
@@ -315,27 +284,6 @@ impl Table {
         let (pack, ordinal, block) = self.blocks[(run.block + block) as usize];
         Some(Place { pack, ordinal, block, offset, length })
     }
-}
-
-fn pack_row(d: &[u8]) -> PackRow {
-    let part = |at: usize| -> [u8; 32] { d[at..at + 32].try_into().expect("32 bytes") };
-    let upload = d[32..48].try_into().expect("16 bytes");
-    PackRow { hash: part(0), upload, salt: part(48), commitment: part(80), length: word(d, 112) }
-}
-
-/// Rows of (pack, ordinal in it, block); a pack's blocks follow one another.
-fn block_rows(data: &[u8], packs: u32, base: u32) -> Result<Vec<(u32, u32, Block)>> {
-    let (mut ordinal, mut last) = (0, u32::MAX);
-    let row = |d: &[u8]| {
-        let pack = word(d, 0);
-        if pack >= packs {
-            return Err(malformed());
-        }
-        ordinal = if pack == last { ordinal + 1 } else { 0 };
-        last = pack;
-        Ok((base + pack, ordinal, get_block(&d[4..])?))
-    };
-    data.chunks_exact(4 + BLOCK_ROW).map(row).collect()
 }
 
 /// Where a chunk's search begins: its id's first bytes, spread over the slots without a division.

@@ -1,7 +1,8 @@
 //! Several index runs made one: what they say of each pack, once.
 
-use crate::index::{Indexed, PackName, Run, Table};
+use crate::index::{Indexed, PackName, Table};
 use crate::pack::Id;
+use crate::run::Run;
 use std::collections::{BTreeMap, HashSet};
 
 /// Rows of one merged run at most: it is sorted and sealed in memory.

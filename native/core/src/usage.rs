@@ -2,6 +2,7 @@
 
 use crate::id_set::IdSet;
 use crate::index::{PackName, Standing, Table};
+use crate::run::Run;
 use std::collections::HashMap;
 
 /// One pack that is there.
@@ -27,7 +28,7 @@ pub fn usage(table: &Table, needed: &IdSet) -> Vec<Usage> {
     for run in &table.runs {
         for row in 0..run.rows {
             let id = run.id(row);
-            let here = |(r, at): (&crate::index::Run, usize)| r.row == run.row && at == row;
+            let here = |(r, at): (&Run, usize)| r.row == run.row && at == row;
             if !needed.contains(id) || !table.find(id).is_ok_and(here) {
                 continue;
             }
@@ -35,7 +36,8 @@ pub fn usage(table: &Table, needed: &IdSet) -> Vec<Usage> {
             let (pack, _, block) = table.blocks[(run.block + block) as usize];
             if let Some(usage) = found.get_mut(&table.packs[pack as usize].key()) {
                 let stored = u64::from(length) * u64::from(block.stored);
-                usage.used += stored / u64::from(block.plain).max(1);
+                // Rounded up: a pack of many small chunks, all needed, must not look half empty.
+                usage.used += stored.div_ceil(u64::from(block.plain).max(1));
             }
         }
     }

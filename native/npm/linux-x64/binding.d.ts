@@ -12,6 +12,12 @@ export declare class Contents {
   get claim(): string
 }
 
+/** A claimed file that a process can write. */
+export interface Hold {
+  path: Buffer
+  mapped: boolean
+}
+
 export declare class Index {
   /**
    * `names` and `lengths` list the packs that exist: what lies elsewhere is not believed. What
@@ -131,6 +137,56 @@ export declare class Keyring {
   open(kind: string, name: string, bytes: Buffer): Buffer
 }
 
+/** A second tree that is made like the first, in passes; see the core's `mirror`. */
+export declare class Mirror {
+  constructor(reflink: boolean)
+  /** Gives a folder what another has beside its entries: owner, mode, attributes, times. */
+  static describe(from: Buffer, to: Buffer): void
+  /**
+   * Makes `to/name` like `from/name`; `mapped` are paths whose times say nothing. Gives the
+   * bytes of the files that were taken.
+   */
+  pass(from: Buffer, to: Buffer, name: Buffer, mapped: Array<Buffer>): Promise<number>
+}
+
+/** Where a path lies. */
+export interface Place {
+  /** `statfs` number of the kind of file system, hexadecimal. */
+  kind: string
+  /** Tells one file system of this machine from another; all subvolumes of one have the same. */
+  fileSystem: string
+  /** 0 where there are no subvolumes. */
+  subvolume: number
+  inode: number
+  /** Device number; each subvolume has its own. */
+  device: string
+}
+
+/** One process, by number and start time; see the core's `census`. */
+export interface Process {
+  pid: number
+  /** Ticks since the machine started, decimal. */
+  start: string
+  parent: number
+  state: string
+  name: string
+  exe: Buffer
+  tracer?: number
+  /** Path of its group of the second version; empty where there is none. */
+  cgroup: string
+  /** Its numbers, from this namespace's inwards. */
+  numbers: Array<number>
+  /** Which namespace its numbers are of. */
+  namespace: Buffer
+  /** Milliseconds within which a service manager wants to hear from it. */
+  watchdog?: number
+  holds: Array<Hold>
+  /** Why it must not be stopped. */
+  tie?: string
+  /** False when its files could not be looked at. */
+  seen: boolean
+}
+
 /** A sealed object and the name it is to be stored under, without its folder. */
 export interface Sealed {
   name: string
@@ -163,17 +219,47 @@ export interface ViewSpec {
   view: Buffer
 }
 
+/** All processes but kernel threads; `roots` are the claimed paths. */
+export declare function census(roots: Array<Buffer>): Array<Process>
+
+/** Where the second version of cgroups is mounted; none where it is not. */
+export declare function cgroupMount(): Buffer | null
+
+/** Nanoseconds of the clock that only goes forward, and milliseconds since 1970 at the same moment. */
+export declare function clocks(): Array<number>
+
 /** `hex(BLAKE3(bytes))`: what an object's name must begin with. */
 export declare function contentHash(bytes: Buffer): string
+
+export declare function createSubvolume(folder: Buffer, name: string): void
+
+export declare function deleteSubvolume(folder: Buffer, name: string): void
 
 /** The numbers that FORMAT.md states, for the test that compares the two. */
 export declare function formatConstants(): string
 
+export declare function placeOf(path: Buffer): Place
+
 /** Reads a key slot without any secret. */
 export declare function readSlot(bytes: Buffer): SlotFacts
+
+/** Removes an entry and all below it. */
+export declare function removeTree(folder: Buffer, name: string): void
 
 /** Seals one index run that speaks of these packs of one domain, under a claim of now. */
 export declare function sealRun(keyring: Keyring, claim: Buffer, packs: Array<Contents>): Sealed
 
+/** A read-only snapshot of the subvolume that `source` is of, as `folder/name`. */
+export declare function snapshotSubvolume(source: Buffer, folder: Buffer, name: string): void
+
+/** Which process listens on a Unix socket, as this namespace counts. */
+export declare function socketPeer(path: Buffer): number
+
 /** Starts a job. `callback` gets events; the last is `done`. */
 export declare function start(keyring: Keyring, index: Index, spec: JobSpec, callback: (event: JobEvent) => void): Job
+
+/** Subvolumes below a folder, by their paths from it. */
+export declare function subvolumesBelow(path: Buffer): Array<Buffer>
+
+/** Hands all that is written of a path's file system to its disk. */
+export declare function syncFileSystem(path: Buffer): Promise<unknown>

@@ -18,7 +18,9 @@ import {
   objectName,
   sealRecord,
   sealSlot,
+  sealTagged,
   type Twist,
+  UPLOAD,
 } from "./seal.ts";
 
 export interface RecordCase {
@@ -41,15 +43,7 @@ const extension = (id: number, critical: number): Value => [
 ];
 
 const CLAIM: Value[] = [KEYS.claim, KEYS.writer, "host", TIME, []];
-const CONFIG: Value[] = [
-  1n,
-  KEYS.lineage,
-  KEYS.replica,
-  1n,
-  1_790_000_000n,
-  [[], ["draft-claims-1"], [], []],
-  [],
-];
+const CONFIG: Value[] = [1n, KEYS.lineage, KEYS.replica, 1n, 1_790_000_000n, [[], [], [], []], []];
 const DOMAIN: Value[] = [KEYS.domain, "", KEYS.idKey, KEYS.cutKey, 1n, []];
 const UNIT: Value[] = [
   "files",
@@ -190,6 +184,48 @@ function contents(): RecordCase[] {
   ];
 }
 
+/** Names of two objects, ascending, as a condemned list has them. */
+const NAMES = [0x31, 0x32].map((byte) => Buffer.concat([fill(byte), UPLOAD]));
+
+function deleting(): RecordCase[] {
+  const tagged = (name: string, type: string, fields: Value[], admin?: Buffer, size?: number) =>
+    stored(name, "content", type, sealTagged(type, fields, salt(name), admin, size));
+  const [first = fill(0), second = fill(0)] = NAMES;
+  const list: Value[] = [[first, second], [first], [], []];
+  const other = fill(0x25, 16);
+  const both = (type: string): RecordCase[] => [
+    record(`good-${type}`, type, [KEYS.claim, KEYS.sweep, []]),
+    record(`field-missing/${type}`, type, [KEYS.claim, []]),
+    record(`record-of-another-claim/${type}`, type, [other, KEYS.sweep, []]),
+  ];
+  const kinds: [string, Value[]][] = [
+    ["fence", [KEYS.claim, []]],
+    ["condemned", list],
+    ["tombstone", [first, []]],
+  ];
+  return [
+    record("record-of-another-claim", "claim", replace(CLAIM, 0, other)),
+    record("record-of-another-claim/end", "end", [other, []]),
+    ...both("intent"),
+    ...both("withdrawn"),
+    ...kinds.flatMap(([type, fields]) => [
+      tagged(`good-${type}`, type, fields),
+      tagged(`tag-of-another-key/${type}`, type, fields, KEYS.roles[0]),
+      tagged(`tag-cut-short/${type}`, type, fields, undefined, 31),
+      record(`field-missing/${type}`, type, fields),
+      tagged(`unknown-critical-extension/${type}`, type, [
+        ...fields.slice(0, -1),
+        [extension(99, 1)],
+      ]),
+    ]),
+    tagged("record-of-another-claim/fence", "fence", [other, []]),
+    tagged("names-out-of-order", "condemned", [[second, first], [], [], []]),
+    tagged("names-out-of-order/twice", "condemned", [[], [first, first], [], []]),
+    tagged("name-of-odd-length", "condemned", [[], [], [first.subarray(1)], []]),
+    tagged("name-of-odd-length/tombstone", "tombstone", [first.subarray(1), []]),
+  ];
+}
+
 function slots(): RecordCase[] {
   const content: Value[] = [KEYS.root, KEYS.lineage, "label", 1_790_000_000n, []];
   const slot = (name: string, clear: Value[], wrap = KEYS.secret) =>
@@ -267,7 +303,7 @@ export function make() {
   return {
     encoding: encodingCases(),
     keys: derivations(),
-    records: [...slots(), ...contents(), ...tampered(), ...runCases()],
+    records: [...slots(), ...contents(), ...tampered(), ...deleting(), ...runCases()],
     packs: packCases(),
     pages: pageCases(),
     cutting: cutting(),

@@ -1,5 +1,5 @@
 /** An encoder of FORMAT.md with every step open to tampering; used for vectors alone. */
-import { aesSeal, derive, hash, padme, u32, xof64 } from "../crypto.ts";
+import { aesSeal, derive, hash, keyed, padme, u32, xof64 } from "../crypto.ts";
 import { TYPES } from "../document.ts";
 import { pack as encode, type Value } from "../encoding.ts";
 import type { Block } from "../pack.ts";
@@ -18,9 +18,11 @@ export const KEYS = {
   epoch: fill(8, 16),
   epochKey: fill(9),
   roles: [fill(0x11), fill(0x12), fill(0x13)],
-  claim: fill(0x21, 16),
+  // Upload ids of records that speak of them.
+  claim: UPLOAD,
+  snapshot: UPLOAD,
   writer: fill(0x22, 16),
-  snapshot: fill(0x23, 16),
+  sweep: fill(0x24, 16),
 };
 export const ID_KEYS = ["data", "page", "list"].map((k) =>
   derive(`holdall v1 id ${k}`, KEYS.idKey),
@@ -62,6 +64,21 @@ export function sealRecord(type: string, content: Buffer, salt: Buffer, t: Twist
   const head = (t.head ?? ((h) => h))(header(type, salt, key.subarray(32)));
   const aad = Buffer.concat([head, t.binding ?? binding, t.upload ?? UPLOAD]);
   return Buffer.concat([head, aesSeal(key.subarray(0, 32), 0, aad, padded(80, content, t))]);
+}
+
+/** A record that ends with a tag; `admin` is the key that makes it. */
+export function sealTagged(
+  type: string,
+  fields: Value[],
+  salt: Buffer,
+  admin: Buffer = KEYS.roles[2] ?? fill(0),
+  size = 32,
+): Buffer {
+  const room = encode([...fields, Buffer.alloc(size)]);
+  const said = room.subarray(0, -size);
+  const key = derive("holdall v1 authority", admin, KEYS.replica);
+  const tag = keyed(key, Buffer.concat([Buffer.of(TYPES.get(type) ?? 0), UPLOAD, said]));
+  return sealRecord(type, Buffer.concat([said, tag.subarray(0, size)]), salt);
 }
 
 function padded(clear: number, content: Buffer, t: Twist): Buffer {

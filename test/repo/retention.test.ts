@@ -1,7 +1,7 @@
 /** Retention: what each rule keeps, and all that makes it refuse. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Candidate, type Policy, planRetention } from "../../src/verbs/retention.ts";
+import { type Candidate, type Policy, planRetention } from "../../src/repo/retention.ts";
 
 const DAY = 86_400_000;
 const START = Date.UTC(2026, 0, 1);

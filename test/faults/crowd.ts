@@ -1,0 +1,196 @@
+/** Processes of the command in loops beside one another, some of them killed; and what they said. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { chance } from "../schedules/chance.ts";
+import { compile, MAIN } from "../support/shim.ts";
+
+export const KEY = "23".repeat(32);
+
+const WRITERS = ["a", "b", "c", "d"];
+/** Files that there are, files of one backup, and their size. */
+const [POOL, SAVED, SIZE] = [24, 6, 60_000];
+const PAUSE = 1000;
+
+interface Said {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Saved {
+  readonly files: readonly number[];
+  /** Somebody was asked to forget it, and may have done so. */
+  mayGo: boolean;
+}
+
+export class Crowd {
+  readonly repository: string;
+  readonly counts = {
+    backups: 0,
+    prunes: 0,
+    forgotten: 0,
+    kills: 0,
+    /** Everything that ended with an error nobody may have here. */
+    refused: [] as string[],
+  };
+  private readonly path: string;
+  private readonly chance: ReturnType<typeof chance>;
+  private readonly shifts: readonly number[];
+  private readonly shim: string;
+  private readonly pool: Buffer[];
+  private readonly saved = new Map<string, Saved>();
+  private readonly running = new Set<ChildProcess>();
+  private over = false;
+
+  constructor(path: string, seed: number, shifts: readonly number[]) {
+    this.path = path;
+    this.chance = chance(seed);
+    this.shifts = shifts;
+    this.repository = join(path, "repo");
+    this.shim = compile(path, "clock");
+    this.pool = Array.from({ length: POOL }, (_, i) =>
+      createHash("shake256", { outputLength: SIZE }).update(`${seed} ${i}`).digest(),
+    );
+    writeFileSync(join(path, "key"), KEY);
+    this.alone(["init"]);
+  }
+
+  /** Until so many milliseconds are over; then everybody ends what they are at. */
+  async work(milliseconds: number): Promise<void> {
+    const loops = [
+      ...WRITERS.map((w) => this.loop(() => this.save(w))),
+      ...["p", "q"].map(() => this.loop(() => this.prune())),
+      this.loop(() => this.forget()),
+    ];
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end) {
+      await sleep(PAUSE);
+      const some = [...this.running][this.chance.below(this.running.size)];
+      if (some?.kill("SIGKILL")) this.counts.kills++;
+    }
+    this.over = true;
+    await Promise.all(loops);
+  }
+
+  /** Runs a command that nobody disturbs; its output. */
+  alone(args: string[]): string {
+    const ended = spawnSync(process.execPath, [MAIN, ...args], {
+      env: this.env(0),
+      encoding: "utf8",
+    });
+    if (ended.status === 0) return ended.stdout;
+    throw new Error(`holdall ${args.join(" ")}: status ${ended.status}: ${ended.stderr}`);
+  }
+
+  /** Promised snapshots that do not come back as they were. */
+  broken(): string[] {
+    return [...this.saved].flatMap(([id, { files, mayGo }]) => {
+      if (mayGo) return [];
+      const out = join(this.path, "out");
+      try {
+        this.alone(["restore", id, "--to", out]);
+        const found = readdirSync(out, { recursive: true, encoding: "utf8" })
+          .filter((name) => statSync(join(out, name)).isFile())
+          .map((name) => ({
+            at: Number(/\d+$/.exec(name)?.[0]),
+            bytes: readFileSync(join(out, name)),
+          }))
+          .filter(({ at, bytes }) => this.pool[at]?.equals(bytes));
+        const whole = found.map(({ at }) => at).sort((a, b) => a - b);
+        return whole.join() === files.join() ? [] : [`${id}: ${whole.join()} of ${files.join()}`];
+      } catch (error) {
+        return [(error as Error).message];
+      } finally {
+        rmSync(out, { recursive: true, force: true });
+      }
+    });
+  }
+
+  /** Bytes of packs there are, and the bytes of files that what is left needs. */
+  space(): { stored: number; needed: number } {
+    const packs = join(this.repository, "packs");
+    const stored = readdirSync(packs, { recursive: true, encoding: "utf8" })
+      .map((name) => statSync(join(packs, name)))
+      .reduce((n, s) => n + (s.isFile() ? s.size : 0), 0);
+    const rows = JSON.parse(this.alone(["snapshots", "--json"])) as { id: string }[];
+    const files = rows.flatMap(({ id }) => this.saved.get(id)?.files ?? []);
+    return { stored, needed: new Set(files).size * SIZE + rows.length * 16_384 };
+  }
+
+  private env(shift: number): NodeJS.ProcessEnv {
+    const clock = { LD_PRELOAD: this.shim, HOLDALL_CLOCK_SHIFT: String(shift) };
+    return {
+      ...process.env,
+      HOLDALL_REPOSITORY: this.repository,
+      HOLDALL_KEYFILE: join(this.path, "key"),
+      HOLDALL_CACHE: join(this.path, "cache"),
+      HOLDALL_WORKERS: "1",
+      ...(shift === 0 ? {} : clock),
+    };
+  }
+
+  private async loop(act: () => Promise<void>): Promise<void> {
+    while (!this.over) await act();
+  }
+
+  private run(args: string[]): Promise<Said> {
+    const shift = this.shifts[this.chance.below(this.shifts.length)] ?? 0;
+    return new Promise((resolve) => {
+      const child = spawn(process.execPath, [MAIN, ...args], { env: this.env(shift) });
+      this.running.add(child);
+      let [out, err] = ["", ""];
+      child.stdout.on("data", (bytes: Buffer) => {
+        out += bytes.toString("utf8");
+      });
+      child.stderr.on("data", (bytes: Buffer) => {
+        err += bytes.toString("utf8");
+      });
+      child.on("close", (code, signal) => {
+        this.running.delete(child);
+        const bad = signal === null && code !== 0;
+        if (bad) this.counts.refused.push(`${args[0]}: status ${code}: ${err.trim()}`);
+        resolve({ code, out, err });
+      });
+    });
+  }
+
+  private async save(writer: string): Promise<void> {
+    const source = join(this.path, "source", writer);
+    rmSync(source, { recursive: true, force: true });
+    mkdirSync(source, { recursive: true });
+    const all = Array.from({ length: SAVED }, () => this.chance.below(POOL));
+    const files = [...new Set(all)].sort((a, b) => a - b);
+    for (const i of files) writeFileSync(join(source, `f${i}`), this.pool[i] ?? "");
+    const { code, out } = await this.run(["backup", source, "--host", writer, "--json"]);
+    const id = /"event":"snapshot".*"id":"([0-9a-f]+)"/.exec(out)?.[1];
+    if (code !== 0 || id === undefined) return;
+    this.counts.backups++;
+    this.saved.set(id, { files, mayGo: false });
+  }
+
+  private async prune(): Promise<void> {
+    const { code } = await this.run([
+      "prune",
+      "--max-unused",
+      "0%",
+      "--wait",
+      "0s",
+      "--fence-after",
+      "0s",
+    ]);
+    if (code === 0) this.counts.prunes++;
+  }
+
+  /** Of three snapshots that are promised, one may go. */
+  private async forget(): Promise<void> {
+    const kept = [...this.saved].filter(([, { mayGo }]) => !mayGo);
+    const [id, saved] = kept[this.chance.below(kept.length)] ?? [];
+    if (id === undefined || saved === undefined || kept.length < 3) return sleep(100);
+    saved.mayGo = true;
+    const { code } = await this.run(["forget", id]);
+    if (code === 0) this.counts.forgotten++;
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The process that runs schedules: `run.js FOLDER FIRST COUNT [PLANT]`, one line of JSON at the end.
+ * Started by `launch.ts`, under the shim that takes chance out of it.
+ */
+import { openSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { RULES } from "../../src/repo/protocol/rules.ts";
+import { GUARDS } from "../model/guards.ts";
+import type { Report } from "./launch.ts";
+import { watchJobs } from "./quiet.ts";
+import { ground, runSchedule } from "./schedule.ts";
+
+const [folder = "", first = "0", count = "1", plant = ""] = process.argv.slice(2);
+const still = openSync(process.env.HOLDALL_STILL ?? "", "r+");
+
+/** Sets the seed of all randomness that is not the schedule's own. */
+function reseed(seed: number): void {
+  const words = Buffer.alloc(16);
+  words.writeUInt32LE(seed >>> 0);
+  writeSync(still, words, 0, 16, 0);
+}
+
+// The threads that do file operations are there before any job.
+await (await open("/dev/null")).close();
+const quiet = watchJobs();
+reseed(0);
+const at = await ground(folder, quiet);
+reseed(0);
+// What is made once per process is made before any schedule that counts.
+await runSchedule(0, at);
+
+const guard = GUARDS.find((g) => g.guard === plant);
+if (plant !== "" && guard?.rules === undefined) throw new Error(`no guard ${plant}`);
+Object.assign(RULES, guard?.rules);
+
+const report: Report = { steps: 0, acknowledged: 0, cpu: 0, bad: [], traces: [] };
+for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
+  // What a finished job holds of the event loop goes with it, and each turn costs for all there are.
+  if (seed % 16 === 0) globalThis.gc?.();
+  reseed(seed);
+  const { steps, acknowledged, trace, wrong, log } = await runSchedule(seed, at);
+  report.steps += steps;
+  report.acknowledged += acknowledged;
+  report.traces.push(trace.slice(0, 16));
+  if (wrong !== null) report.bad.push({ seed, wrong, log: report.bad.length === 0 ? log : [] });
+  // Of a fault it is only asked whether it is caught.
+  if (wrong !== null && guard !== undefined) break;
+}
+const { user, system } = process.cpuUsage();
+report.cpu = (user + system) / 1e6;
+process.stdout.write(`${JSON.stringify(report)}\n`);

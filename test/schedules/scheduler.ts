@@ -1,0 +1,232 @@
+/**
+ * Decides, from a seed, whose store call takes effect next: everybody else waits, for as long as the
+ * seed says. Nothing is decided before nothing moves any more, so a schedule depends on store calls
+ * alone, and the same seed gives the same trace.
+ *
+ * Who goes on has the highest priority; priorities change now and then, so that some schedules
+ * switch at every call and in others somebody sleeps until all others are over.
+ */
+import { createHash } from "node:crypto";
+import { Failure } from "../../src/index.ts";
+import type { Chance } from "./chance.ts";
+import type { Quiet } from "./quiet.ts";
+
+/** A call that waits for its turn. */
+export interface Ask {
+  readonly what: string;
+  /** Takes effect on the store, at once and as a whole; gives what the caller is answered. */
+  effect(): unknown;
+  /** Only what changes the store may be in doubt, or arrive after its sender's death. */
+  readonly changes: boolean;
+  /** It is about what opens a repository, and never changes here. */
+  readonly opens: boolean;
+}
+
+interface Waiting extends Ask {
+  answer(value: unknown): void;
+  refuse(error: Error): void;
+}
+
+export interface Actor {
+  readonly name: string;
+  /** Its calls that open the repository wait, too. */
+  readonly careful: boolean;
+  readonly abort: AbortController;
+  priority: number;
+  /** After so many calls it sleeps until all others are over or sleep, too. */
+  nap: number;
+  state: "waiting to start" | "alive" | "dead" | "over";
+  readonly asks: Waiting[];
+  start(): void;
+}
+
+/** How rough the world is: probabilities at each call, and how often at most. */
+export interface Weather {
+  readonly change: number;
+  readonly kill: number;
+  readonly doubt: number;
+  readonly kills: number;
+  /** One listing of snapshots that comes back short, if there is one. */
+  readonly short: number;
+}
+
+export class Cut extends Error {}
+
+export class Scheduler {
+  readonly chance: Chance;
+  readonly log: string[] = [];
+  steps = 0;
+  private readonly quiet: Quiet;
+  private readonly weather: Weather;
+  private readonly actors: Actor[] = [];
+  /** Effects of calls whose sender was never answered: each arrives at some time, or never. */
+  private readonly late: Ask[] = [];
+  private readonly trace = createHash("sha256");
+  private kills = 0;
+  private shortened = false;
+
+  constructor(chance: Chance, weather: Weather, quiet: Quiet) {
+    this.chance = chance;
+    this.weather = weather;
+    this.quiet = quiet;
+  }
+
+  /** An actor; it starts when it is first chosen. `killed` tells what comes after its death. */
+  add(name: string, act: (actor: Actor) => Promise<void>, killed: () => void): void {
+    const actor: Actor = {
+      name,
+      careful: this.chance.odds(0.1),
+      abort: new AbortController(),
+      priority: this.chance.below(1 << 20),
+      nap: this.chance.odds(0.6) ? this.chance.below(60) : -1,
+      state: "waiting to start",
+      asks: [],
+      start: () => {
+        actor.state = "alive";
+        act(actor).then(
+          () => {
+            if (actor.state === "alive") actor.state = "over";
+          },
+          (error: unknown) => {
+            if (actor.state === "alive") {
+              actor.state = "over";
+              this.failures.push({ actor: name, error });
+            }
+          },
+        );
+      },
+    };
+    this.actors.push(actor);
+    this.successors.set(actor, killed);
+  }
+
+  readonly failures: { actor: string; error: unknown }[] = [];
+  private readonly successors = new Map<Actor, () => void>();
+
+  /** Waits until the seed lets this call through. */
+  async ask(actor: Actor, ask: Ask): Promise<unknown> {
+    if (actor.state === "dead") throw new Cut("a dead process calls nobody");
+    if (!actor.careful && ask.opens) return ask.effect();
+    return new Promise((answer, refuse) => {
+      actor.asks.push({ ...ask, answer, refuse });
+    });
+  }
+
+  /** Until everybody is over or dead. `between` is told of each moment at which all wait. */
+  async run(between: () => Promise<void>): Promise<void> {
+    let last: object = this;
+    for (;;) {
+      await this.quiet.wait(last);
+      await between();
+      if (this.land()) continue;
+      const actor = this.next();
+      if (actor === undefined) break;
+      this.steps++;
+      last = actor;
+      if (actor.state === "waiting to start") this.say(actor, "starts", actor.start);
+      else this.go(actor);
+    }
+    for (const ask of this.late.splice(0)) {
+      if (this.chance.odds(0.5)) this.arrive(`${ask.what} arrives at last`, ask);
+    }
+  }
+
+  /** Whether this listing lacks one object; it happens once. */
+  shortens(what: string): boolean {
+    if (this.shortened || !this.chance.odds(this.weather.short)) return false;
+    this.shortened = true;
+    this.happen(`${what} comes back short`, () => undefined);
+    return true;
+  }
+
+  digest(): string {
+    return this.trace.digest("hex");
+  }
+
+  private happen(line: string, effect: () => unknown): unknown {
+    this.trace.update(`${line}\n`);
+    this.log.push(line);
+    return effect();
+  }
+
+  private say(actor: Actor, what: string, effect: () => unknown): unknown {
+    return this.happen(`${actor.name} ${what}`, effect);
+  }
+
+  private next(): Actor | undefined {
+    const ready = this.actors.filter(
+      (a) => a.state === "waiting to start" || (a.state === "alive" && a.asks.length > 0),
+    );
+    const [first, ...rest] = ready;
+    if (first === undefined) return undefined;
+    const best = rest.reduce((a, b) => (b.priority > a.priority ? b : a), first);
+    if (!this.chance.odds(this.weather.change)) return best;
+    // Either it takes its place anew, or it sleeps until all others are over.
+    best.priority = this.chance.odds(0.7)
+      ? this.chance.below(1 << 20)
+      : -this.chance.below(1 << 20);
+    return ready.reduce((a, b) => (b.priority > a.priority ? b : a));
+  }
+
+  private land(): boolean {
+    if (this.late.length === 0 || !this.chance.odds(0.05)) return false;
+    const [ask] = this.late.splice(this.chance.below(this.late.length), 1);
+    if (ask) this.arrive(`${ask.what} arrives late`, ask);
+    return true;
+  }
+
+  /** The store's refusal is lost like any other answer. */
+  private arrive(line: string, ask: Ask): void {
+    try {
+      this.happen(line, ask.effect);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+  }
+
+  private go(actor: Actor): void {
+    if (actor.nap-- === 0) {
+      actor.priority = -this.chance.below(1 << 20);
+      return;
+    }
+    actor.asks.sort((a, b) => (a.what < b.what ? -1 : a.what > b.what ? 1 : 0));
+    const [ask] = actor.asks.splice(this.chance.below(actor.asks.length), 1);
+    if (ask === undefined) return;
+    const { kill, doubt, kills } = this.weather;
+    if (this.kills < kills && this.chance.odds(kill)) {
+      this.end(actor, ask);
+      return;
+    }
+    if (ask.changes && this.chance.odds(doubt)) {
+      this.adrift(actor, ask);
+      ask.refuse(new Failure("store_io", "the answer was lost"));
+      return;
+    }
+    try {
+      ask.answer(this.say(actor, ask.what, ask.effect));
+    } catch (error) {
+      ask.refuse(error as Error);
+    }
+  }
+
+  /** A call that nobody is answered: it took effect, will, or never does. */
+  private adrift(actor: Actor, ask: Ask): void {
+    const when = this.chance.pick(["now", "later", "never"] as const);
+    const line = `${actor.name} ${ask.what}, unanswered: ${when}`;
+    const keep = () => this.late.push({ ...ask, what: `${actor.name} ${ask.what}` });
+    const effects = { now: ask.effect, later: keep, never: () => undefined };
+    this.arrive(line, { ...ask, effect: effects[when] });
+  }
+
+  private end(actor: Actor, ask: Waiting): void {
+    this.kills++;
+    this.say(actor, `dies in ${ask.what}`, () => undefined);
+    actor.state = "dead";
+    for (const call of [ask, ...actor.asks.splice(0)]) {
+      if (call.changes) this.adrift(actor, call);
+      call.refuse(new Cut("killed"));
+    }
+    actor.abort.abort();
+    this.successors.get(actor)?.();
+  }
+}

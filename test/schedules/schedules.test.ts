@@ -1,0 +1,35 @@
+/**
+ * Seeded schedules of the real code: processes on one store, each store call of which the seed lets
+ * through, delays, loses or kills. What was acknowledged restores, whatever happened.
+ *
+ * `HOLDALL_SCHEDULES=100000` runs more of them; `SEED=4711 HOLDALL_SCHEDULES=1` replays one alone.
+ */
+import { expect, it } from "vitest";
+import { schedules } from "./launch.ts";
+
+const FIRST = Number(process.env.SEED ?? 1);
+const COUNT = Number(process.env.HOLDALL_SCHEDULES ?? 10_000);
+
+it(`${COUNT} schedules lose nothing`, { timeout: 60_000 + COUNT * 200 }, async () => {
+  const { bad, traces, steps, acknowledged, cpu } = await schedules(FIRST, COUNT);
+  const [first] = bad;
+  const text = first
+    ? `${bad.length} schedules went wrong, the first:\n${first.log.join("\n")}\n` +
+      `${first.wrong}\nreplay it with: SEED=${first.seed} HOLDALL_SCHEDULES=1`
+    : "";
+  expect(
+    bad.map(({ seed, wrong }) => `${seed}: ${wrong}`),
+    text,
+  ).toEqual([]);
+  expect(new Set(traces).size).toBeGreaterThan(COUNT * 0.99);
+  process.stdout.write(
+    `${COUNT} schedules, ${steps} store calls, ${acknowledged} snapshots acknowledged, ` +
+      `${cpu.toFixed(0)} s of processors\n`,
+  );
+});
+
+it("a schedule is its seed's: alone or after others, it takes the same steps", async () => {
+  const [all, some] = [await schedules(1, 40), await schedules(31, 10)];
+  expect(new Set(all.traces).size).toBe(40);
+  expect(some.traces).toEqual(all.traces.slice(30));
+}, 60_000);
