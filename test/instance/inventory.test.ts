@@ -173,9 +173,7 @@ it("takes a built-in descriptor for a service that is there, and any folder for 
   put(other.path, { "var/hero_osis/acme/o": "object", "holdall.toml": "name = 'other'" });
   const known = (await look(runtime, other.path)).inventory;
   expect(known.instance).toBe("other");
-  expect(known.rows).toMatchObject([
-    { service: "hero_osis", context: "acme", origin: "unverified" },
-  ]);
+  expect(known.rows).toMatchObject([{ service: "hero_osis", context: "acme", origin: "verified" }]);
   expect(known.unclaimed).toEqual([{ path: "some", files: 1, bytes: 1 }]);
 });
 
