@@ -53,7 +53,10 @@ for its fields; relative paths are relative to the file's folder; unknown fields
 .fi
 .PP
 The fields are repository (required), passphraseFile, passphraseCommand, keyfile, limitUpload and
-limitDownload. Flags win over the environment, the environment over the file, and a prompt on the
+limitDownload; for s3://BUCKET/PREFIX also endpoint, region, addressing (path or host), profile,
+accessKeyId, secretAccessKey, sessionToken, storageClass, lockDays (a number; what is put cannot be
+removed for so long), lockMode (governance or compliance) and plainHttp (true or false). These go
+before the AWS_* variables, which speak of one store and are not for another. Otherwise flags win over the environment, the environment over the file, and a prompt on the
 terminal comes last. A passphrase is never the value of a flag: everyone on the machine can read the
 arguments of a process.`;
 

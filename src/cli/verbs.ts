@@ -37,7 +37,7 @@ const SELECTION: readonly OptionRow[] = [
 export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   {
     flags: "-r, --repository <place>",
-    about: "folder, or a name from the config file",
+    about: "folder, s3://BUCKET/PREFIX, or a name from the config file",
     completes: "folder",
   },
   { flags: "--passphrase-file <file>", about: "file with the passphrase", completes: "file" },
@@ -54,7 +54,7 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
 
 const BACKUP: Verb = {
   operands: "[path...]",
-  about: "save paths, an instance, standard input or a command's output as one snapshot",
+  about: "save paths, an instance or a stream as one snapshot",
   notes: [
     "Nothing is left out unless asked for. An unchanged file is not read again.",
     "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
@@ -211,7 +211,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   backup: BACKUP,
   inventory: {
     operands: "<instance>",
-    about: "show what is where in an instance, whose it is, and what a snapshot of it is worth",
+    about: "show what is where in an instance, whose it is, what it is worth",
     notes: [
       "Units are declared by [[state]] in holdall.toml or in a service's cfg/NAME/service.toml, or built in. Levels are those that can be reached now; the pause is an estimate: 5 ms for each stop, what a flush waits, 5 ms for a snapshot or reflinks, and what a copy reads again.",
       "A unit that matches nothing ends with status 20; with --strict bytes that nobody claims, or two, end with 21.",
@@ -349,7 +349,10 @@ export const NAMES: readonly (readonly [string, string])[] = [
 ];
 
 export const ENVIRONMENT: readonly (readonly [string, string])[] = [
-  ["HOLDALL_REPOSITORY", "the repository: a folder, or a name from the config file"],
+  [
+    "HOLDALL_REPOSITORY",
+    "the repository: a folder, s3://BUCKET/PREFIX, or a name from the config file",
+  ],
   ["HOLDALL_KEYFILE", "path of a key file; of this and the next three the first set one counts"],
   ["HOLDALL_PASSPHRASE_FILE", "path of a file with the passphrase; a line end is no part of it"],
   ["HOLDALL_PASSPHRASE_COMMAND", "run by /bin/sh; what it prints is the passphrase"],
@@ -357,6 +360,10 @@ export const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["HOLDALL_CONFIG", "the config file"],
   ["HOLDALL_CACHE", "folder for caches; $XDG_CACHE_HOME/holdall or ~/.cache/holdall if unset"],
   ["HOLDALL_WORKERS", "threads that read, cut, compress and seal; all processors if unset"],
+  [
+    "AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE",
+    "of s3: repositories, and the shared files below ~/.aws",
+  ],
   ["HOLDALL_DEBUG", "if set, errors show where they come from"],
   ["NO_COLOR, FORCE_COLOR", "never, or always, colour messages"],
 ];

@@ -57,5 +57,6 @@ export async function standStill(runtime: Runtime, options: StandOptions): Promi
       runtime.signal.throwIfAborted();
     },
   };
-  return applyBarrier(hands, plan, prepared, options.undo);
+  // Awaited here: the line to the watchdog must not end before.
+  return await applyBarrier(hands, plan, prepared, options.undo);
 }

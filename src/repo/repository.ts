@@ -6,6 +6,7 @@
  */
 import { hex } from "../base/bytes.ts";
 import type { Phase } from "../base/event.ts";
+import { toFailure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Config } from "../format/config.ts";
@@ -23,7 +24,7 @@ import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
 import { bareName, isLasting, type Kind, objectPath } from "./layout.ts";
 import { Log, type Readable } from "./log.ts";
-import { getChecked, listAll, ofObject, stray } from "./objects.ts";
+import { getChecked, isMiss, listAll, ofObject, stray } from "./objects.ts";
 import { Records } from "./records.ts";
 import type { Secret } from "./secret.ts";
 import { type Unlocked, unlock } from "./unlock.ts";
@@ -162,6 +163,32 @@ export class Repository implements AsyncDisposable {
     const loaded = await this.load(runs, packs, { stored });
     const unindexed = await this.adopt(loaded.index, packs);
     return { ...loaded, unindexed };
+  }
+
+  /**
+   * Reads by an index; on a miss everything is listed again, as long as that shows other packs.
+   * `act` says whether it missed something that it did not fail for.
+   */
+  async reading<T>(act: (index: Index) => Promise<{ result: T; missed: boolean }>): Promise<T> {
+    let indexed = await this.index();
+    for (;;) {
+      const done = await act(indexed.index).catch((error: unknown) => {
+        if (isMiss(toFailure(error))) return { error };
+        throw error;
+      });
+      if ("result" in done && !done.missed) return done.result;
+      const again = await this.index();
+      const names = (list: readonly Listed[]) =>
+        list
+          .map((p) => p.name)
+          .sort()
+          .join();
+      if (names(again.packs) === names(indexed.packs)) {
+        if ("error" in done) throw done.error;
+        return done.result;
+      }
+      indexed = again;
+    }
   }
 
   /** An index of what these runs say of these packs. */

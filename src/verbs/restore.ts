@@ -6,6 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { pathFields } from "../base/bytes.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Section, Snapshot } from "../format/snapshot.ts";
+import { isMiss } from "../repo/objects.ts";
 import type { Repository } from "../repo/repository.ts";
 import { rootsOf, sectionsOf, total } from "../repo/units.ts";
 
@@ -55,28 +56,23 @@ export async function restore(
   options: RestoreOptions,
 ): Promise<RestoreResult> {
   const roots = rootsOf(snapshot);
-  const { index } = await repository.index();
   if (!options.dryRun) await mkdir(options.target, { recursive: true });
   let counters: number[] = [];
-  let troubles = 0;
   const most = (of: "entries" | "bytes") => total(snapshot, of);
-  await repository.run(
-    index,
-    {
-      verb: "restore",
-      roots,
-      path: options.path,
-      paths: listedWhole(snapshot),
-      target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
-      delete: options.delete ?? false,
-      dry: options.dryRun ?? false,
-      workers: options.workers,
-    },
-    {
-      trouble(path, message) {
-        troubles++;
-        runtime.emit({ event: "trouble", ...pathFields(path), message });
-      },
+  const spec = {
+    verb: "restore",
+    roots,
+    path: options.path,
+    paths: listedWhole(snapshot),
+    target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
+    delete: options.delete ?? false,
+    dry: options.dryRun ?? false,
+    workers: options.workers,
+  } as const;
+  const troubles = await repository.reading(async (index) => {
+    const met: [Buffer, string][] = [];
+    await repository.run(index, spec, {
+      trouble: (path, message) => met.push([path, message]),
       progress(now) {
         counters = now;
         const [entries = 0, bytes = 0, written = 0] = now;
@@ -84,8 +80,12 @@ export async function restore(
         const totals = whole ? { totalEntries: most("entries"), totalBytes: most("bytes") } : {};
         runtime.emit({ event: "restoring", entries, bytes, written, ...totals });
       },
-    },
-  );
+    });
+    return { result: met, missed: met.some(([, message]) => isMiss(message)) };
+  });
+  for (const [path, message] of troubles) {
+    runtime.emit({ event: "trouble", ...pathFields(path), message });
+  }
   const [entries = 0, bytes = 0, written = 0, deleted = 0] = counters;
-  return { entries, bytes, written, deleted, troubles };
+  return { entries, bytes, written, deleted, troubles: troubles.length };
 }

@@ -2,12 +2,14 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { bestFreezer, openFreezer } from "../../src/freeze/open.ts";
 import { type HoldallEvent, systemRuntime } from "../../src/index.ts";
 import { freezerContract } from "../contract/freezer.ts";
 import { fileSystem, type Kind } from "../support/mounts.ts";
 import { temporary } from "../support/tree.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const INSTALL = "apt-get install btrfs-progs xfsprogs";
 

@@ -2,11 +2,14 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { mendFile, thaw } from "../../src/freeze/thaw.ts";
 import { Watchdog } from "../../src/freeze/watchdog.ts";
 import * as real from "../support/processes.ts";
 import { temporary } from "../support/tree.ts";
+
+// On a machine that is busy with others a process takes its time to start.
+vi.setConfig({ testTimeout: 60_000 });
 
 const LONG = 20_000;
 

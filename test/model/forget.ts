@@ -64,8 +64,10 @@ export class Forgetting {
       records(kind).reduce((mask, r, i) => (of(r) ? mask | (1 << i) : mask), 0);
     const names = records(CLAIM).flatMap((r) => (r.type === "claim" ? [r.claim] : []));
     this.claims = names.map((name) => {
-      const of = (...types: string[]) => (r: Stored) =>
-        types.includes(r.type) && "claim" in r && r.claim === name;
+      const of =
+        (...types: string[]) =>
+        (r: Stored) =>
+          types.includes(r.type) && "claim" in r && r.claim === name;
       return {
         claim: bits(CLAIM, of("claim")),
         both: bits(CLAIM, of("claim", "end")),
@@ -75,7 +77,9 @@ export class Forgetting {
       };
     });
     const packs = world.slots[PACK]?.values.map((s) => s.name) ?? [];
-    this.packOfRun = records(INDEX).map((r) => packs.indexOf(packOf("name" in r ? r.name : "") ?? ""));
+    this.packOfRun = records(INDEX).map((r) =>
+      packs.indexOf(packOf("name" in r ? r.name : "") ?? ""),
+    );
   }
 
   of(row: Int32Array): void {
@@ -117,8 +121,7 @@ export class Forgetting {
     let [noClaims, noFences] = [0, 0];
     for (const c of this.claims) {
       const final = (row[FENCE] as number) & c.final;
-      const settled =
-        (this.altered & c.snapshots) === 0 && (this.heeded & c.intents) === 0;
+      const settled = (this.altered & c.snapshots) === 0 && (this.heeded & c.intents) === 0;
       if (!final && !settled) continue;
       gone[CLAIM] = (gone[CLAIM] as number) | c.claim;
       noClaims |= c.both;

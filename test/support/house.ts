@@ -198,17 +198,17 @@ const ADAPTERS = new Map([
   ["src/store/fs.ts", /randomBytes/],
   ["src/seam/job.ts", /setInterval/],
   ["src/repo/cache.ts", /node:fs/],
-  // An inventory looks at everything there is, and keeps what it saw in the cache.
-  ...["load", "walk", "gather", "places", "processes", "outside"].map((name): [string, RegExp] => [
-    `src/instance/${name}.ts`,
-    /node:fs/,
-  ]),
   ["src/freeze/watchdog.ts", /node:child_process/],
   ["src/freeze/btrfs.ts", /node:fs/],
   ["src/freeze/live.ts", /node:fs/],
   ["src/freeze/mirrored.ts", /node:fs/],
   ["src/freeze/stage.ts", /node:fs/],
   ["src/freeze/thaw.ts", /node:(child_process|fs)/],
+  // An inventory looks at everything there is, and keeps what it saw in the cache.
+  ...["load", "walk", "gather", "places", "processes", "outside"].map((name): [string, RegExp] => [
+    `src/instance/${name}.ts`,
+    /node:fs/,
+  ]),
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],
 ]);

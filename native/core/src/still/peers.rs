@@ -9,7 +9,9 @@ use std::mem::size_of;
 /// Inodes of pipes and sockets that lead here, with a word for each.
 #[derive(Default)]
 pub struct Peers {
-    pipes: HashSet<u64>,
+    /// Pipes that this process reads, and those that it writes: who else writes them does not matter.
+    read: HashSet<u64>,
+    written: HashSet<u64>,
     /// The other ends of TCP connections within this machine.
     sockets: HashSet<u64>,
     /// Processes at the other end of Unix sockets, by credentials.
@@ -30,7 +32,11 @@ impl Peers {
         let mut own = HashSet::new();
         for fd in procfs::numbers("/proc/self/fd") {
             let Some(link) = super::mounts::link(&format!("/proc/self/fd/{fd}")) else { continue };
-            peers.pipes.extend(inode(&link, "pipe"));
+            if let Some(pipe) = inode(&link, "pipe") {
+                let (reads, writes) = access("self", fd);
+                peers.read.extend(reads.then_some(pipe));
+                peers.written.extend(writes.then_some(pipe));
+            }
             if let Some(socket) = inode(&link, "socket") {
                 own.insert(socket);
                 peers.unix.extend(credentials(fd as i32));
@@ -51,8 +57,11 @@ impl Peers {
     /// Why a descriptor of another process ties it to this one.
     pub fn tie(&self, pid: u32, fd: u32, link: &[u8]) -> Option<&'static str> {
         let held = |set: &HashSet<u64>, kind| inode(link, kind).is_some_and(|i| set.contains(&i));
-        if held(&self.pipes, "pipe") {
-            return Some("is at the other end of a pipe of holdall");
+        if held(&self.read, "pipe") || held(&self.written, "pipe") {
+            let (reads, writes) = access(&pid.to_string(), fd);
+            if writes && held(&self.read, "pipe") || reads && held(&self.written, "pipe") {
+                return Some("is at the other end of a pipe of holdall");
+            }
         }
         if held(&self.sockets, "socket") {
             return Some("is at the other end of a connection of holdall");
@@ -63,6 +72,18 @@ impl Peers {
         let shown: u32 = procfs::field(&info, "tty-index")?.parse().ok()?;
         let index = (terminal & 0xff) | ((terminal >> 12) & 0xfff00);
         (shown == index).then_some("shows the terminal of holdall")
+    }
+}
+
+/// Whether a descriptor can be read, and whether it can be written.
+fn access(process: &str, fd: u32) -> (bool, bool) {
+    let info = fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}")).unwrap_or_default();
+    let flags = procfs::field(&info, "flags").and_then(|f| i32::from_str_radix(f, 8).ok());
+    match flags.map(|f| f & libc::O_ACCMODE) {
+        Some(libc::O_RDONLY) => (true, false),
+        Some(libc::O_WRONLY) => (false, true),
+        Some(libc::O_RDWR) => (true, true),
+        _ => (false, false),
     }
 }
 
