@@ -117,6 +117,8 @@ interface PlanEvent {
     readonly why: string;
     readonly rebuild: string;
   }[];
+  /** Files that embed secrets and are of no secret unit. */
+  readonly credentials: readonly string[];
 }
 
 /** A new repository. The recovery key is told this once. */

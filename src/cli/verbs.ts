@@ -54,7 +54,7 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
 
 const BACKUP: Verb = {
   operands: "[path...]",
-  about: "save paths, an instance, standard input or a command's output as one snapshot",
+  about: "save paths, an instance or a stream as one snapshot",
   notes: [
     "Nothing is left out unless asked for. An unchanged file is not read again.",
     "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
@@ -211,7 +211,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   backup: BACKUP,
   inventory: {
     operands: "<instance>",
-    about: "show what is where in an instance, whose it is, and what a snapshot of it is worth",
+    about: "show what is where in an instance, whose it is, what it is worth",
     notes: [
       "Units are declared by [[state]] in holdall.toml or in a service's cfg/NAME/service.toml, or built in. Levels are those that can be reached now; the pause is an estimate: 5 ms for each stop, what a flush waits, 5 ms for a snapshot or reflinks, and what a copy reads again.",
       "A unit that matches nothing ends with status 20; with --strict bytes that nobody claims, or two, end with 21.",

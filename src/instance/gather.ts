@@ -149,7 +149,9 @@ export async function gather(
   const bytes = Object.fromEntries(holdings.map((h) => [holdingKey(h), h.bytes]));
   if (folder !== null)
     await remember(folder, { at: now, bytes }, String(runtime.random(4).readUInt32LE(0)));
-  const { uids, gids, links } = tally;
+  const { uids, gids, links, configs } = tally;
+  const isSecret = (path: string) =>
+    tally.claimsOn(path).some(({ unit }) => unit.class === "secret");
   const engines = new Set(units.map(({ engine }) => engine));
   return {
     instance,
@@ -160,7 +162,7 @@ export async function gather(
     leftOut: tally.leftOut,
     sockets: tally.sockets,
     troubles,
-    outside: await outside({ root, uids, gids, engines, links }),
+    outside: await outside({ root, uids, gids, engines, links, configs, isSecret }),
     powers: await powers(instance),
     before: memory?.bytes ?? {},
     beforeAt: memory?.at ?? null,

@@ -32,6 +32,9 @@ beforeAll(async () => {
     "var/lost/y": "1",
     "var/stray": "12",
     "cfg/a.toml": 'tls = "/etc/ssl/demo.pem"',
+    "cfg/b.toml": 'url = "redis://user:hunter2@host"',
+    "var/git/r.git/config": "token = hunter3",
+    "var/keys/own.toml": "password = hunter4",
   });
   linkSync(join(root, "var/lost/deep/x"), join(root, "var/lost/again"));
   found = (await inventory({ cache })).inventory;
@@ -53,8 +56,8 @@ it("has a row for each unit and context, with sizes", () => {
     ["books/text", "acme", 1, 12],
     ["books/text", "geomind", 1, 15],
     ["books/index", "acme", 1, 13],
-    ["secrets/keys", "", 2, 12],
-    ["repos/git", "", 4, 38],
+    ["secrets/keys", "", 3, 30],
+    ["repos/git", "", 5, 53],
   ]);
 });
 
@@ -69,7 +72,7 @@ it("tells truth from what is derived, and how that is made again", () => {
 it("says what stands for nothing: absent, unclaimed, engine-owned, sockets", () => {
   expect(found.absent).toMatchObject([{ unit: "voices", optional: true }]);
   expect(found.unclaimed).toEqual([
-    { path: "cfg", files: 1, bytes: 25 },
+    { path: "cfg", files: 2, bytes: 58 },
     { path: "var/lost", files: 3, bytes: 6 },
     { path: "var", files: 1, bytes: 2 },
   ]);
@@ -92,6 +95,8 @@ it("names what lies outside", () => {
   expect(named("link")).toEqual(["var/keys/link"]);
   expect(named("certificate")).toEqual(["/etc/ssl/demo.pem"]);
   expect(named("user")).toHaveLength(1);
+  expect(named("credential")).toEqual(["cfg/b.toml", "var/git/r.git/config"]);
+  expect(JSON.stringify(found)).not.toContain("hunter");
 });
 
 it("remembers sizes for the next time", async () => {
@@ -173,9 +178,7 @@ it("takes a built-in descriptor for a service that is there, and any folder for 
   put(other.path, { "var/hero_osis/acme/o": "object", "holdall.toml": "name = 'other'" });
   const known = (await look(runtime, other.path)).inventory;
   expect(known.instance).toBe("other");
-  expect(known.rows).toMatchObject([
-    { service: "hero_osis", context: "acme", origin: "unverified" },
-  ]);
+  expect(known.rows).toMatchObject([{ service: "hero_osis", context: "acme", origin: "verified" }]);
   expect(known.unclaimed).toEqual([{ path: "some", files: 1, bytes: 1 }]);
 });
 

@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   archive: ["base", "seam", "format", "store/store.ts"],
   freeze: ["base", "seam"],
   capture: ["base", "seam"],
-  instance: ["base", "freeze/freezer.ts", "capture/capture.ts"],
+  instance: ["base", "freeze/freezer.ts", "freeze/level.ts", "capture/capture.ts"],
   repo: ["base", "seam", "format", "store/store.ts"],
   verbs: ["base", "repo", "instance", "format", "seam", "store/store.ts"].concat([
     "freeze/freezer.ts",
