@@ -65,12 +65,12 @@ let copying = 0n;
 
 beforeAll(async () => {
   if (runs) demo = await startDemo({ root: join(place.path, "source") });
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   if (runs) await demo.stop();
   place[Symbol.dispose]();
-}, 60_000);
+}, 120_000);
 
 describe.runIf(runs)("the demo instance", () => {
   it("runs every service that can run here, each with processes of its own", async () => {
@@ -115,7 +115,7 @@ describe.runIf(runs)("the demo instance", () => {
       const kept = demo.services.filter((name) => !none.includes(name));
       expect([...asked].sort()).toEqual([...kept].sort());
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 describe.runIf(runs)("a copy of the demo instance", () => {
@@ -139,7 +139,7 @@ describe.runIf(runs)("a copy of the demo instance", () => {
     const after = await checkDemo(root, demo.journal, at);
     const seen = after.findings.map(({ kind, unit }) => `${kind} ${unit}`);
     expect(seen.sort()).toEqual(planted.sort());
-  }, 60_000);
+  }, 120_000);
 
   it("is seen broken in a copy made while it ran", async () => {
     // Without PostgreSQL, of which such a copy mostly does not even start.
@@ -148,7 +148,7 @@ describe.runIf(runs)("a copy of the demo instance", () => {
     const { findings } = await checkDemo(live, demo.journal, stoppedAt(copying));
     const wrong = findings.filter(({ unit }) => other.services.includes(serviceOf(unit)));
     expect(new Set(wrong.map(({ kind }) => kind)).size).toBeGreaterThan(1);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe.runIf(runs)("a demo instance without zinit", () => {
@@ -165,7 +165,7 @@ describe.runIf(runs)("a demo instance without zinit", () => {
     expect(pids.length).toBe(alone.services.length);
     await alone.stop();
     expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it("refuses a root that its user cannot enter, and one that is half made", async () => {
     const closed = join(place.path, "closed", "root");
