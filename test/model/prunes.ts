@@ -71,6 +71,14 @@ export function condemnActor(name: string): Actor<CondemnLocal> {
       ),
       alters: ({ c }, r) =>
         r.type === "condemned" && r.name === name && nextOfCondemn(c).do !== "stop",
+      mentions: ({ c }, r) =>
+        (r.type === "pack" && c.condemned.includes(r.name)) ||
+        (r.type === "snapshot" && c.forgotten.includes(r.name)),
+      without: ({ c }, gone) => {
+        const still = (names: readonly string[]) =>
+          names.filter((n) => !gone.some((r) => "name" in r && r.name === n));
+        return { c: { ...c, condemned: still(c.condemned), forgotten: still(c.forgotten) } };
+      },
       forget: (l) =>
         nextOfCondemn(l.c).do === "stop"
           ? { c: { ...startCondemn(name), step: CONDEMN_STEPS.length } }
@@ -132,7 +140,9 @@ export function sweepActor(
     byIndex: [],
     stored: "nothing",
   };
-  const ahead = new SweepAhead(id, list, around, rules, slips, start);
+  const ahead = new SweepAhead(id, list, around, rules, slips, start, (l, reply) =>
+    answer(l, reply),
+  );
   const refs = (snapshot: string) => ahead.refs(snapshot);
 
   function move(l: SweepLocal): Move {

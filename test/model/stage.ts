@@ -150,6 +150,7 @@ export function setUp(scene: Scene, given: Rules = RULES, slipped: Slips = {}): 
   const settles =
     rules.ignored === RULES.ignored &&
     !slips.sameClaim &&
+    !scene.retires &&
     ["claims", "fences", "intend", "look", "settle"].every((step, i) => rules.sweep[i] === step);
   const { caches = false, hidden, alike } = scene;
   return {

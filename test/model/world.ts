@@ -13,7 +13,7 @@
  */
 import type { Kept, Listing, Stored } from "../../src/repo/protocol/records.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
-import type { Actor, Flight, Found, Local, Move, Reply } from "./actor.ts";
+import { type Actor, type Flight, type Found, type Local, type Move, nameOf, packOf, type Reply } from "./actor.ts";
 
 export const KINDS: readonly Listing[] = [
   ...(["claim", "fence", "condemned", "tombstone", "pack", "index", "snapshot"] as const),
@@ -122,6 +122,8 @@ export class World {
   /** Texts of contents; number 0 is the empty one. */
   readonly texts = KINDS.map(() => new Numbers<string>());
   private readonly steps: Numbers<Step>[];
+  /** Of each process and kind, what it may ever put. */
+  readonly makes: readonly Int32Array[];
   private readonly buried = new Map<number, number>();
   private readonly lists: Stripped[] = [];
   /** Where a kind's contents begin; negative for kinds whose names tell all. */
@@ -147,6 +149,10 @@ export class World {
     this.windows = this.locals + this.count;
     this.width = this.windows + this.count;
     this.steps = setUp.processes.map(() => new Numbers<Step>());
+    this.makes = setUp.processes.map(({ actor }) => {
+      const names = actor.ahead.makes.map((m) => `${m.kind} ${m.name}`);
+      return this.mask((r) => names.includes(`${nameOf(r).kind} ${nameOf(r).name}`));
+    });
   }
 
   /** How many objects of a kind there can be. */
@@ -301,7 +307,9 @@ export class World {
       records.map((r) => r.record),
     );
     const next = this.number(p, left);
-    this.foreseen(p, step, next, gone);
+    const runs = this.mask((r) => r.type === "run" && records.some((g) => packOf(r.name) === g.name));
+    const nowhere = gone.map((mask, kind) => (kind === INDEX ? (runs[INDEX] ?? 0) : mask));
+    this.foreseen(p, step, next, nowhere);
     step.memo.set(key, [next]);
     return next;
   }
@@ -387,6 +395,21 @@ export class World {
     const { record } = this.slot(kind, slot);
     const text = this.text(row, kind, slot);
     return kind === CONDEMNED ? JSON.parse(text) : { ...record, content: text };
+  }
+
+  /** The same state as in a world of the same set-up, which may number things otherwise. */
+  adopt(other: World, row: Int32Array): Int32Array {
+    const to = row.slice();
+    for (let p = 0; p < this.count; p++)
+      to[this.locals + p] = this.number(p, other.step(row, p).local);
+    this.content.forEach((at, kind) => {
+      if (at < 0) return;
+      for (let slot = 0; slot < this.room(kind); slot++) {
+        const text = other.texts[kind]?.values[row[at + slot] ?? 0] ?? "";
+        to[at + slot] = this.texts[kind]?.of(text, () => text) ?? 0;
+      }
+    });
+    return to;
   }
 
   renamedSlot(kind: number, slot: number, renaming: Renaming): number {

@@ -115,12 +115,15 @@ export class WriterAhead implements Ahead<WriterLocal> {
     return record.type === "pack" && w.packs.includes(record.name);
   }
 
-  mentions(): boolean {
-    return false;
+  mentions(l: WriterLocal, record: Stored): boolean {
+    return this.trusts && record.type === "pack" && l.w.condemned.includes(record.name);
   }
 
-  without(l: WriterLocal): WriterLocal {
-    return l;
+  /** Packs that are gone need not be known as condemned. */
+  without(l: WriterLocal, gone: readonly Stored[]): WriterLocal {
+    const names = gone.map((r) => ("name" in r ? r.name : ""));
+    const condemned = l.w.condemned.filter((p) => !names.includes(p));
+    return this.forget({ ...l, w: { ...l.w, condemned } });
   }
 
   forget(l: WriterLocal): WriterLocal {
