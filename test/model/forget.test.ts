@@ -75,29 +75,34 @@ class Beside {
   }
 }
 
-/** Null, or at which state forgetting made a difference. */
-function difference(scene: Scene, limit: number): { states: number; found: string | null } {
+interface Difference {
+  readonly states: number;
+  readonly found: string | null;
+}
+
+/** Where, if anywhere, forgetting makes a difference, among the first states there are. */
+function difference(scene: Scene, limit: number): Difference {
   const beside = new Beside(scene);
   const { whole, less } = beside;
-  const start = whole.initial();
-  const seen = new Set([start.join()]);
-  const rows = [start];
+  const rows = [whole.initial()];
+  const seen = new Set(rows.map((row) => row.join()));
   for (let at = 0; at < rows.length && at < limit; at++) {
     const row = rows[at] as Int32Array;
     const here = beside.forget(row);
+    const tell = (what: string, p: number) => {
+      const locals = whole.setUp.processes.map((_, q) => JSON.stringify(whole.step(row, q).local));
+      return { states: at, found: `${what}, process ${p}:\n${locals.join("\n")}` };
+    };
+    const [harm, told] = [violation(whole, row), violation(less, here)];
+    if ((harm === null) !== (told === null)) return tell("judged otherwise", -1);
     const key = here.join();
-    const show = (k: string) => { const r = Int32Array.from(k.split(",").map(Number)); return r.join() + "\n" + less.setUp.processes.map((_, p) => JSON.stringify(less.step(r, p).local)).join("\n"); };
-    const tell = (what: string) => ({
-      states: at,
-      found: `${what} ${whole.setUp.processes.map((_, p) => JSON.stringify(whole.step(row, p).local)).join("\n")}`,
-    });
-    if ((violation(whole, row) === null) !== (violation(less, here) === null)) return tell("judged");
     const alike = beside.alike(row, key);
     for (let p = 0; p < whole.count; p++) {
       const found = beside.nextOfLess(here, p).add(key);
-      const expected = beside.reached(alike, p).add(key);
-      for (const k of beside.reached([row], p)) if (!beside.covered(k, found)) return tell(`${p} lost\n${show(k)}\nhas\n${[...found].map(show).join("\n\n")}\nfrom ${show(key)}\n\n`);
-      for (const k of found) if (!expected.has(k)) return tell(`${p} made up\n${show(k)}\nhas\n${[...expected].map(show).join("\n\n")}\nfrom ${show(key)}\n\n`);
+      const can = beside.reached(alike, p).add(key);
+      if (![...beside.reached([row], p)].every((k) => beside.covered(k, found)))
+        return tell("a step was lost", p);
+      if (![...found].every((k) => can.has(k))) return tell("a step was made up", p);
       for (const next of beside.next(row, p)) {
         if (seen.has(next.join())) continue;
         seen.add(next.join());

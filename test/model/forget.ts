@@ -21,6 +21,7 @@
  */
 import type { Stored } from "../../src/repo/protocol/records.ts";
 import { packOf } from "./actor.ts";
+import { Remains } from "./remains.ts";
 import {
   CLAIM,
   CONDEMNED,
@@ -48,6 +49,7 @@ interface Settling {
 
 export class Forgetting {
   private readonly world: World;
+  private readonly remains: Remains;
   private readonly claims: readonly Settling[];
   /** Of each run, its pack; -1 for one that may name any. */
   private readonly packOfRun: readonly number[];
@@ -60,6 +62,7 @@ export class Forgetting {
 
   constructor(world: World) {
     this.world = world;
+    this.remains = new Remains(world);
     const records = (kind: number) => world.slots[kind]?.values.map((s) => s.record) ?? [];
     const bits = (kind: number, of: (r: Stored) => boolean) =>
       records(kind).reduce((mask, r, i) => (of(r) ? mask | (1 << i) : mask), 0);
@@ -77,7 +80,8 @@ export class Forgetting {
         final: bits(FENCE, of("fence")),
         intents: bits(FENCE, of("intent", "withdrawn")),
         pairs: sweeps.map((sweep) => {
-          const by = (type: string) => (r: Stored) => of(type)(r) && "sweep" in r && r.sweep === sweep;
+          const by = (type: string) => (r: Stored) =>
+            of(type)(r) && "sweep" in r && r.sweep === sweep;
           return { intent: bits(FENCE, by("intent")), withdrawn: bits(FENCE, by("withdrawn")) };
         }),
         snapshots: bits(SNAPSHOT, of("snapshot")),
@@ -219,7 +223,7 @@ export class Forgetting {
   private acknowledged(row: Int32Array): void {
     const { world } = this;
     if (row[TOMBSTONE] === 0) return;
-    const forgotten = world.forgotten(row[TOMBSTONE] as number);
+    const forgotten = this.remains.forgotten(row[TOMBSTONE] as number);
     row[world.acked] = (row[world.acked] as number) & ~forgotten;
   }
 
@@ -242,7 +246,7 @@ export class Forgetting {
     const slots = world.slots[CONDEMNED]?.values.length ?? 0;
     for (let slot = 0; slot < slots; slot++) {
       const content = row[at + slot] as number;
-      if (content !== 0) row[at + slot] = world.stripped(content, packs, snapshots);
+      if (content !== 0) row[at + slot] = this.remains.stripped(content, packs, snapshots);
     }
   }
 

@@ -32,7 +32,7 @@ import {
   type Slips,
   union,
 } from "./actor.ts";
-import { type Around, SweepAhead } from "./sweep-ahead.ts";
+import { type Around, SweepAhead, type SweepLocal } from "./sweep-ahead.ts";
 
 export interface CondemnLocal extends Local {
   readonly c: Condemn;
@@ -110,19 +110,6 @@ export function anyListActor(
         : whole.answer(l, reply),
     atOnce: true,
   };
-}
-
-export interface SweepLocal extends Local {
-  /** Null until the list is there to be swept. */
-  readonly s: Sweep | null;
-  /** Chunks that are needed and have no other safe place; then those to be copied. */
-  readonly lacking: string;
-  readonly copies: string;
-  /** Only for slips: chunks in safe packs that are not indexed; rows of the list's packs. */
-  readonly kept: string;
-  readonly byIndex: readonly string[];
-  readonly stored: "nothing" | "pack";
-  readonly lost?: boolean;
 }
 
 export function sweepActor(

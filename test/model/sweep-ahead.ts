@@ -1,13 +1,37 @@
 /** What a sweep may still do, and what may still make a difference to it. */
 import type { Kept, Stored } from "../../src/repo/protocol/records.ts";
 import { RULES, type Rules, type SweepStep } from "../../src/repo/protocol/rules.ts";
-import { startSweep, sweepTrusts } from "../../src/repo/protocol/sweep.ts";
-import { type Ahead, type Found, made, minus, packOf, type Reply, rowsOf, type Slips, union } from "./actor.ts";
-import type { SweepLocal } from "./prunes.ts";
+import { type Sweep, startSweep, sweepTrusts } from "../../src/repo/protocol/sweep.ts";
+import {
+  type Ahead,
+  type Found,
+  type Local,
+  made,
+  minus,
+  packOf,
+  type Reply,
+  rowsOf,
+  type Slips,
+  union,
+} from "./actor.ts";
 import { isFence } from "./writer-ahead.ts";
+
+export interface SweepLocal extends Local {
+  /** Null until the list is there to be swept. */
+  readonly s: Sweep | null;
+  /** Chunks that are needed and have no other safe place; then those to be copied. */
+  readonly lacking: string;
+  readonly copies: string;
+  /** Only for slips: chunks in safe packs that are not indexed; rows of the list's packs. */
+  readonly kept: string;
+  readonly byIndex: readonly string[];
+  readonly stored: "nothing" | "pack";
+  readonly lost?: boolean;
+}
 
 /** What a sweep may meet in its scene. */
 export interface Around {
+  readonly snapshots: readonly string[];
   /** Claims that may be there, and snapshots that a list may honour the forgetting of. */
   readonly claims: readonly string[];
   readonly forgettable: readonly string[];
@@ -89,14 +113,19 @@ export class SweepAhead implements Ahead<SweepLocal> {
     switch (record.type) {
       case "intent": {
         if (record.sweep !== this.id || !rest.includes("intend")) return false;
-        return now("intend") ? listed("intend", [], record.claim) : this.opens(l, rest, record.claim);
+        return now("intend")
+          ? listed("intend", [], record.claim)
+          : this.opens(l, rest, record.claim);
       }
       case "withdrawn":
       case "fence": {
         const own = record.type === "fence" || record.sweep === this.id;
         if (!own || !rest.includes("settle")) return false;
-        if (looked && s.found.includes(record.claim) !== (record.type === "withdrawn")) return false;
-        return now("settle") ? listed("settle", [], record.claim) : this.opens(l, rest, record.claim);
+        if (looked && s.found.includes(record.claim) !== (record.type === "withdrawn"))
+          return false;
+        return now("settle")
+          ? listed("settle", [], record.claim)
+          : this.opens(l, rest, record.claim);
       }
       case "snapshot":
         if (s === null) return this.around.forgettable.includes(record.name);
@@ -139,7 +168,9 @@ export class SweepAhead implements Ahead<SweepLocal> {
       case "finals":
         if (!isFence(record) || !("claim" in record)) return false;
         if (this.rules.ignored === RULES.ignored && type !== "fence") return false;
-        return s === null || rest.includes("snapshots") || s.seen.some((k) => k.claim === record.claim);
+        return (
+          s === null || rest.includes("snapshots") || s.seen.some((k) => k.claim === record.claim)
+        );
       case "tombstones":
         return type === "tombstone";
       case "index": {
@@ -164,7 +195,7 @@ export class SweepAhead implements Ahead<SweepLocal> {
   }
 
   private honoured({ s }: SweepLocal, name: string): boolean {
-    return this.around.lean && s !== null && s.list.tombstones.includes(name);
+    return this.around.lean && (s?.list.tombstones ?? []).includes(name);
   }
 
   heeds(l: SweepLocal, record: Stored): boolean {
@@ -289,8 +320,18 @@ export class SweepAhead implements Ahead<SweepLocal> {
   }
 
   private over(l: SweepLocal): SweepLocal {
-    const nothing = { type: "condemned", name: this.list, packs: [], marked: [], tombstones: [] } as const;
-    return { ...this.start, s: { ...startSweep(this.id, nothing), outcome: "swept" }, ...(l.flight && { flight: l.flight }) };
+    const nothing = {
+      type: "condemned",
+      name: this.list,
+      packs: [],
+      marked: [],
+      tombstones: [],
+    } as const;
+    return {
+      ...this.start,
+      s: { ...startSweep(this.id, nothing), outcome: "swept" },
+      ...(l.flight && { flight: l.flight }),
+    };
   }
 
   enough(l: SweepLocal, found: readonly Found[]): boolean {
