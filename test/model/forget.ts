@@ -183,6 +183,8 @@ export class Forgetting {
       }
       if (any === 0) continue;
       row[world.locals + p] = world.without(p, row[world.locals + p] as number, drop);
+      // A listing that need not be made shows nothing; the next begins here.
+      if (world.step(row, p).at.kind !== at.kind) row[world.windows + p] = 0;
     }
   }
 

@@ -183,29 +183,15 @@ export const LARGE: Record<string, Scene> = {
     alike: [SWEEPS],
     writers: [writer("w0", "a", { brings: "ab" }), writer("w1", "a")],
   },
-  "2 writers, 2 whole prunes": {
-    base: "a",
-    writers: [writer("w0", "a"), writer("w1", "a")],
-    prunes: [1, 1],
-    forgets,
-    alike: [WRITERS, PRUNES],
-  },
   "half used, undelete beside one that resumes, 2 greedy prunes": {
     ...MIXED,
     writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", resumes)],
     greedy: true,
   },
-  "half used, undelete beside one that crashes, 2 prunes": {
+  "half used, undelete beside one that crashes, 2 greedy prunes": {
     ...MIXED,
     writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", crashes)],
-  },
-  "3 writers, 2 prunes": {
-    base: "a",
-    writers: [writer("w0", "a"), writer("w1", "a"), writer("w2", "a")],
-    prunes: [1, 1],
-    forgotten: ["s0"],
-    alike: [[["w0"], ["w1"], ["w2"]], PRUNES],
-    lean: true,
+    greedy: true,
   },
   "3 writers, 2 greedy prunes": {
     base: "a",
@@ -231,6 +217,29 @@ export const LARGE: Record<string, Scene> = {
     prunes: [1, 1],
     forgotten: ["s0"],
     alike: [WRITERS, PRUNES],
+    lean: true,
+  },
+};
+
+/** Exhausted only where a machine has nothing else to do for hours: by their names alone. */
+export const VAST: Record<string, Scene> = {
+  "2 writers, 2 whole prunes": {
+    base: "a",
+    writers: [writer("w0", "a"), writer("w1", "a")],
+    prunes: [1, 1],
+    forgets,
+    alike: [WRITERS, PRUNES],
+  },
+  "half used, undelete beside one that crashes, 2 prunes": {
+    ...MIXED,
+    writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", crashes)],
+  },
+  "3 writers, 2 prunes": {
+    base: "a",
+    writers: [writer("w0", "a"), writer("w1", "a"), writer("w2", "a")],
+    prunes: [1, 1],
+    forgotten: ["s0"],
+    alike: [[["w0"], ["w1"], ["w2"]], PRUNES],
     lean: true,
   },
 };
