@@ -48,7 +48,10 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   { flags: "-q, --quiet", about: "print results and errors only" },
   { flags: "--read-only", about: "refuse to write to the repository" },
   { flags: "--no-cache", about: "keep nothing between runs, and use nothing kept" },
-  { flags: "--limit-upload <rate>", about: "most bytes a second to the store, such as 2M" },
+  {
+    flags: "--limit-upload <rate>",
+    about: "most bytes a second to the store, such as 2M, or by the hour: '08-18 500k, 2M'",
+  },
   { flags: "--limit-download <rate>", about: "most bytes a second from the store" },
 ];
 
@@ -58,6 +61,7 @@ const BACKUP: Verb = {
   notes: [
     "Nothing is left out unless asked for. An unchanged file is not read again.",
     "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
+    "With --sync the backup is followed by a sync of all that the other repository lacks. Both are done whatever becomes of the other, both tell how they ended, and the exit status is that of the first that failed.",
   ],
   examples: [
     "holdall backup /srv /home",
@@ -82,6 +86,7 @@ const BACKUP: Verb = {
     { flags: "--stdin <name>", about: "save standard input under this name" },
     { flags: "--command <name>", about: "save the output of the command after -- under this name" },
     { flags: "--dry-run", about: "read and count, store nothing" },
+    { flags: "--sync <place>", about: "then copy into this repository, too", many: true },
     { flags: "--force", about: "read every file again" },
     { flags: "--host <name>", about: "name of this machine in the snapshot" },
     { flags: "--level <n>", about: "zstd level, -7 to 19", fallback: "3" },
@@ -173,6 +178,42 @@ const PRUNE: Verb = {
   ],
 };
 
+const FROM: readonly OptionRow[] = [
+  { flags: "--from-passphrase-file <file>", about: "passphrase of FROM", completes: "file" },
+  { flags: "--from-keyfile <file>", about: "key file of FROM", completes: "file" },
+];
+
+const SYNC: Verb = {
+  operands: "<from> <to> [snapshot...]",
+  about: "copy snapshots from one repository into another",
+  notes: [
+    "Copies what TO does not have yet, oldest first, and removes nothing there. Between a repository and its replica (init --replica-of) packs are copied whole; into any other repository everything is sealed anew. A sync that was interrupted goes on with the next one.",
+    "A repository that the config file names is opened by its own secret; flags and environment open the others. What is damaged at FROM is listed, what does not need it is copied, and the exit status is 13.",
+    "--dry-run says about how many bytes, requests and minutes it takes, and what that costs by the prices of the config file.",
+  ],
+  examples: [
+    "holdall sync /backup/repo offsite",
+    "holdall sync nas offsite --last 7 --dry-run",
+    "holdall sync nas offsite --limit-upload '08-18 500k, 4M'",
+  ],
+  options: [
+    { flags: "--last <n>", about: "the newest n only, of those that the rest lets through" },
+    { flags: "--host <name>", about: "snapshots of this machine only" },
+    { flags: "--path <path>", about: "that saved this path only", completes: "file" },
+    { flags: "--tag <tag>", about: "with this tag only", many: true },
+    { flags: "--dry-run", about: "say what it would take, copy nothing" },
+    { flags: "--max-cost <amount>", about: "refuse to begin what costs more in its first month" },
+    {
+      flags: "--whole-packs <percent>",
+      about: "copy a pack whole when so much of it is needed; 50 if not given, 101 for never",
+    },
+    { flags: "--level <n>", about: "zstd level of what is sealed anew", fallback: "3" },
+    { flags: "--memory <MiB>", about: "most memory of the core, 72 at least" },
+    ...FROM,
+  ],
+  completes: "folder",
+};
+
 const KEY: Verb = {
   operands: "<action> [operand]",
   about: "what opens the repository: list, add, remove, change, prove",
@@ -206,7 +247,21 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   init: {
     operands: "",
     about: "make a repository and show its recovery key once",
-    examples: ["holdall -r /backup/repo init"],
+    notes: [
+      "A replica has the keys of another repository, so that sync copies packs between them as they are; whatever opens the one opens the other.",
+    ],
+    examples: [
+      "holdall -r /backup/repo init",
+      "holdall -r /mnt/usb/repo init --replica-of /backup/repo",
+    ],
+    options: [
+      {
+        flags: "--replica-of <place>",
+        about: "take keys and secrets from this repository",
+        completes: "folder",
+      },
+      ...FROM,
+    ],
   },
   backup: BACKUP,
   inventory: {
@@ -291,6 +346,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     options: [{ flags: "--host <name>", about: "name of this machine in the repository" }],
   },
   prune: PRUNE,
+  sync: SYNC,
   check: {
     operands: "",
     about: "prove that the snapshots can be restored",
