@@ -55,7 +55,7 @@ async function buckets(folder: string, kin: Kin) {
   };
 }
 
-/** Into a stranger the base's manifest is read there, too; the second time all of it is one pack. */
+/** Into a stranger a manifest there is read, too; the second time all of it is one pack. */
 const STEADY = {
   replica: { at: 1, from: { puts: 0, gets: 14, lists: 9 }, to: { puts: 6, gets: 8, lists: 17 } },
   stranger: { at: 2, from: { puts: 0, gets: 15, lists: 8 }, to: { puts: 6, gets: 10, lists: 16 } },
