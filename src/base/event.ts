@@ -206,8 +206,9 @@ interface SyncEvent {
   readonly dryRun: boolean;
   /** Ids of the snapshots that were, or would be, copied. */
   readonly snapshots: readonly string[];
-  /** Wanted, and there already. */
+  /** Wanted, and there already, or forgotten there. */
   readonly present: number;
+  readonly forgotten: number;
   /** Packs to copy whole; chunks to be sealed anew, and their plaintext. */
   readonly packs: number;
   readonly chunks: number;

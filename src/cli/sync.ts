@@ -187,6 +187,7 @@ function told(
     dryRun,
     snapshots: dryRun ? plan.snapshots : copied,
     present: plan.present,
+    forgotten: plan.forgotten,
     packs: plan.packs.length,
     chunks: plan.chunks,
     chunkBytes: plan.bytes,
@@ -205,7 +206,8 @@ function told(
 
 function text(e: Told, seconds: number): string {
   const lines = e.problems.map((p) => `${shown(p.object)}: ${shown(p.message)}`);
-  const there = e.present > 0 ? `, ${e.present} there already` : "";
+  const gone = e.forgotten > 0 ? `, ${e.forgotten} forgotten there` : "";
+  const there = `${e.present > 0 ? `, ${e.present} there already` : ""}${gone}`;
   const snapshots = count(e.snapshots.length, "snapshot");
   if (e.dryRun) {
     const anew = e.chunks > 0 ? `, ${count(e.chunks, "chunk")} sealed anew` : "";

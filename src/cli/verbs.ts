@@ -187,7 +187,7 @@ const SYNC: Verb = {
   operands: "<from> <to> [snapshot...]",
   about: "copy snapshots from one repository into another",
   notes: [
-    "Copies what TO does not have yet, oldest first, and removes nothing there. Between a repository and its replica (init --replica-of) packs are copied whole; into any other repository everything is sealed anew. A sync that was interrupted goes on with the next one.",
+    "Copies what TO does not have yet, oldest first, and removes nothing there. What was forgotten at TO stays so, unless it is named. Between a repository and its replica (init --replica-of) packs are copied whole; into any other repository everything is sealed anew. A sync that was interrupted goes on with the next one.",
     "A repository that the config file names is opened by its own secret; flags and environment open the others. What is damaged at FROM is listed, what does not need it is copied, and the exit status is 13.",
     "--dry-run says about how many bytes, requests and minutes it takes, and what that costs by the prices of the config file.",
   ],

@@ -74,7 +74,8 @@ interface Sync {
 }
 
 /**
- * Copies what the selection wants and the destination does not have, by logical id.
+ * Copies what the selection wants and the destination does not have, by logical id. What was
+ * forgotten there stays so, unless the selection names it.
  *
  * A damaged object of the source stops only the snapshots that need it; these are among the
  * `problems`. Fails with the codes of both stores, `no_snapshot`, `interrupted`, and with what
@@ -92,7 +93,8 @@ export async function sync(
   warn(runtime, to, there);
   const wanted = wantedSnapshots(source.snapshots, options.selection ?? {});
   const ids = new Set(there.snapshots.map((s) => hex(s.id)));
-  const lacking = wanted.filter((s) => !ids.has(hex(s.id)));
+  const forgotten = options.selection?.ids ? new Set<string>() : await forgottenAt(to, wanted);
+  const lacking = wanted.filter((s) => !ids.has(hex(s.id)) && !forgotten.has(hex(s.id)));
   const here: Place = { repository: from, index: (await from.index()).index };
   const away: Place = { repository: to, index: (await to.index()).index };
   // Under other keys only what both have tells what the destination lacks.
@@ -102,6 +104,7 @@ export async function sync(
   const plan = planSync({
     wanted: wanted.map((s) => hex(s.id)),
     there: ids,
+    forgotten,
     broken,
     needs,
     kin,
@@ -118,6 +121,13 @@ export async function sync(
     ...done.problems,
   ];
   return { plan, kin, copied: done.copied, problems, bytes: done.bytes };
+}
+
+/** Ids of the snapshots that were forgotten there, whether or not a prune took them since. */
+async function forgottenAt(to: Repository, wanted: readonly Snapshot[]): Promise<Set<string>> {
+  const ids = new Set(wanted.map((s) => hex(s.id)));
+  const reads = await to.records.list("tombstone", (id) => ids.has(id));
+  return new Set(reads.filter((r) => r.record && r.authorised !== false).map((r) => r.id));
 }
 
 const NOTHING = { copied: [], problems: [], bytes: 0 };

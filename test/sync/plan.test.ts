@@ -22,6 +22,7 @@ const need = fc
 const facts: fc.Arbitrary<SyncFacts> = fc.record({
   wanted: fc.uniqueArray(fc.stringMatching(/^[a-f]{2}$/), { maxLength: 8 }),
   there: fc.array(fc.stringMatching(/^[a-f]{2}$/)).map((ids) => new Set(ids)),
+  forgotten: fc.array(fc.stringMatching(/^[a-f]{2}$/)).map((ids) => new Set(ids)),
   broken: fc.array(fc.stringMatching(/^[a-f]{2}$/)).map((ids) => new Map(ids.map((i) => [i, "x"]))),
   needs: fc.array(need, { maxLength: 30 }),
   kin: fc.boolean(),
@@ -33,7 +34,9 @@ describe("planSync", () => {
     fc.assert(
       fc.property(facts, (f) => {
         const plan = planSync(f);
-        const left = f.wanted.filter((id) => !f.there.has(id) && !f.broken.has(id));
+        const left = f.wanted.filter(
+          (id) => ![f.there, f.forgotten, f.broken].some((set) => set.has(id)),
+        );
         expect(plan.snapshots).toEqual(left);
         expect(plan.present).toBe(f.wanted.filter((id) => f.there.has(id)).length);
       }),

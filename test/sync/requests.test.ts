@@ -57,8 +57,8 @@ async function buckets(folder: string, kin: Kin) {
 
 /** Into a stranger a manifest there is read, too; the second time all of it is one pack. */
 const STEADY = {
-  replica: { at: 1, from: { puts: 0, gets: 14, lists: 9 }, to: { puts: 6, gets: 8, lists: 17 } },
-  stranger: { at: 2, from: { puts: 0, gets: 15, lists: 8 }, to: { puts: 6, gets: 10, lists: 16 } },
+  replica: { at: 1, from: { puts: 0, gets: 14, lists: 9 }, to: { puts: 6, gets: 8, lists: 18 } },
+  stranger: { at: 2, from: { puts: 0, gets: 15, lists: 8 }, to: { puts: 6, gets: 10, lists: 17 } },
 } as const;
 
 describe.each(["replica", "stranger"] as const)("syncing into a %s again and again", (kin) => {

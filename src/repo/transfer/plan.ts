@@ -17,7 +17,7 @@ const PACK = 16 << 20;
 /** What each snapshot costs beside its packs: claim, snapshot and end; the protocol's listings. */
 const WRITER = { puts: 3, lists: 9, gets: 0 } as const;
 /** What opening and looking once costs each side: slots, config, keys; what was new to a cache. */
-const OPENING = { lists: 8, gets: 9 } as const;
+const OPENING = { lists: 9, gets: 9 } as const;
 
 /** What is needed of one pack of the source. */
 export interface Need {
@@ -55,6 +55,8 @@ export interface SyncFacts {
   readonly wanted: readonly string[];
   /** Ids of those that the destination has. */
   readonly there: ReadonlySet<string>;
+  /** Ids of those that were forgotten there: only a name brings them back. */
+  readonly forgotten: ReadonlySet<string>;
   /** Ids of those that cannot be copied, with the reason. */
   readonly broken: ReadonlyMap<string, string>;
   readonly needs: readonly Need[];
@@ -75,6 +77,8 @@ export interface SyncPlan {
   readonly snapshots: readonly string[];
   /** How many of the wanted ones are there already. */
   readonly present: number;
+  /** How many of the wanted ones were forgotten there. */
+  readonly forgotten: number;
   readonly broken: readonly { readonly id: string; readonly reason: string }[];
   /** Names of the packs to copy whole, and their bytes. */
   readonly packs: readonly string[];
@@ -95,8 +99,9 @@ const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
 /** Decides what is copied, and how. Requests and bytes are estimates. */
 export function planSync(facts: SyncFacts): SyncPlan {
-  const { wanted, there, broken, needs, kin, wholeFrom } = facts;
-  const snapshots = wanted.filter((id) => !there.has(id) && !broken.has(id));
+  const { wanted, there, forgotten, broken, needs, kin, wholeFrom } = facts;
+  const lacking = wanted.filter((id) => !there.has(id) && !forgotten.has(id));
+  const snapshots = lacking.filter((id) => !broken.has(id));
   const isWhole = (n: Need) => kin && n.bytes >= n.all * wholeFrom;
   const whole = needs.filter(isWhole);
   const part = needs.filter((n) => !isWhole(n));
@@ -111,6 +116,7 @@ export function planSync(facts: SyncFacts): SyncPlan {
   return {
     snapshots,
     present: wanted.filter((id) => there.has(id)).length,
+    forgotten: wanted.filter((id) => !there.has(id) && forgotten.has(id)).length,
     broken: [...broken].map(([id, reason]) => ({ id, reason })),
     packs: whole.map((n) => n.pack),
     packBytes,
