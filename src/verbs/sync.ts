@@ -11,6 +11,7 @@ import { hex } from "../base/bytes.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Readable } from "../repo/log.ts";
+import { isMiss } from "../repo/objects.ts";
 import type { Repository } from "../repo/repository.ts";
 import {
   type CopyWork,
@@ -88,14 +89,36 @@ export async function sync(
   options: SyncOptions,
 ): Promise<SyncResult> {
   const kin = kinOf(from, to);
-  const [source, there] = [await from.snapshots(), await to.snapshots()];
+  let first: SyncPlan | undefined;
+  const copied: string[] = [];
+  let bytes = 0;
+  // What a prune of the source moved meanwhile is looked for again.
+  return from.reading(async (index) => {
+    const done = await once(runtime, { repository: from, index }, to, kin, options);
+    first ??= done.plan;
+    copied.push(...done.copied);
+    bytes += done.bytes;
+    const { problems } = done;
+    const missed = problems.some(({ message }) => isMiss(message));
+    return { result: { plan: first, kin, copied, problems, bytes }, missed };
+  });
+}
+
+/** Plans and copies by one look at both sides. */
+async function once(
+  runtime: Runtime,
+  here: Place,
+  to: Repository,
+  kin: boolean,
+  options: SyncOptions,
+): Promise<Done & { plan: SyncPlan }> {
+  const [source, there] = [await here.repository.snapshots(), await to.snapshots()];
   to.allow("write", there);
   warn(runtime, to, there);
   const wanted = wantedSnapshots(source.snapshots, options.selection ?? {});
   const ids = new Set(there.snapshots.map((s) => hex(s.id)));
   const forgotten = options.selection?.ids ? new Set<string>() : await forgottenAt(to, wanted);
   const lacking = wanted.filter((s) => !ids.has(hex(s.id)) && !forgotten.has(hex(s.id)));
-  const here: Place = { repository: from, index: (await from.index()).index };
   const away: Place = { repository: to, index: (await to.index()).index };
   // Under other keys only what both have tells what the destination lacks.
   const common = lacking.map((s) => commonBefore(s, source, there)?.here);
@@ -120,7 +143,7 @@ export async function sync(
     ...[...damaged].map(([pack, message]) => ({ object: `pack ${pack}`, message })),
     ...done.problems,
   ];
-  return { plan, kin, copied: done.copied, problems, bytes: done.bytes };
+  return { plan, copied: done.copied, problems, bytes: done.bytes };
 }
 
 /** Ids of the snapshots that were forgotten there, whether or not a prune took them since. */

@@ -293,3 +293,32 @@ it("what was forgotten at the destination stays so, unless it is named", async (
   expect((await after.snapshots()).snapshots.map((s) => hex(s.id))).toEqual([id]);
   expect((await check(p.runtime, after, { read: 1 })).problems).toEqual([]);
 }, 60_000);
+
+it.each(["replica", "stranger"] as const)(
+  "a sync into a %s that is killed again and again comes to its end",
+  async (kin) => {
+    using place = temporary();
+    const s = await scene(place.path, kin);
+    const seed = Number(process.env.SEED ?? Date.now() % 100_000);
+    let word = seed;
+    for (let trial = 0; trial < 20; trial++) {
+      const objects = new Map(s.empty);
+      let kills = 0;
+      for (let done = false; !done; kills++) {
+        word = (word * 1_103_515_245 + 12_345) % 2 ** 31;
+        // Whatever the moments, the odds to live long enough grow.
+        const { store } = dying(openMemoryStore(objects), 1 + (word % (60 + 10 * kills)), true);
+        done = await s.run(store).then(
+          ({ problems }) => problems.length === 0,
+          () => false,
+        );
+        const left = await s.look(objects);
+        expect(s.ids.slice(0, left.length), `seed ${seed}, trial ${trial}`).toEqual(left);
+      }
+      expect(await s.look(objects), `seed ${seed}, trial ${trial}`).toEqual(s.ids);
+      // A kill costs the packs that no run speaks of yet: two at most, of one snapshot.
+      expect(packsOf(objects).length).toBeLessThanOrEqual(4 + 2 * kills);
+    }
+  },
+  60_000,
+);
