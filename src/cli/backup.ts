@@ -13,6 +13,7 @@ import {
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
 import { type InstanceFlags, unitsOf } from "./instance.ts";
+import { attempt } from "./report.ts";
 import { Session } from "./session.ts";
 import { count, duration, size } from "./words.ts";
 
@@ -29,6 +30,7 @@ interface BackupFlags extends InstanceFlags {
   host?: string;
   level?: string;
   memory?: string;
+  sync?: string[];
 }
 
 function options(
@@ -86,12 +88,27 @@ export async function run(
   // Without --command, what follows -- are paths, such as those that begin with a dash.
   const paths = flags.command === undefined ? [...operands, ...command] : operands;
   const plan = options(flags, paths, command, session.workers);
-  const started = performance.now();
   const chosen = flags.instance === undefined ? {} : await unitsOf(session, flags);
   await using repository = await session.open();
-  const result = await backup(session.runtime, repository, { ...plan, ...chosen });
-  session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
-  return result.troubles > 0 ? 3 : 0;
+  const save = async () => {
+    const started = performance.now();
+    const result = await backup(session.runtime, repository, { ...plan, ...chosen });
+    session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
+    return result.troubles > 0 ? 3 : 0;
+  };
+  const others = flags.sync ?? [];
+  if (others.length === 0) return save();
+  if (plan.dryRun) throw new Failure("usage", "--sync and --dry-run do not go together");
+  const from = { place: session.place, repository, traffic: session.traffic };
+  const { copyInto } = await import("./sync.ts");
+  const [inJson, statuses] = [flags.json === true, [] as number[]];
+  statuses.push(await attempt(inJson, save));
+  for (const place of others) {
+    if (session.runtime.signal.aborted) break;
+    statuses.push(await attempt(inJson, () => copyInto(session, from, place)));
+  }
+  // What could not be saved as it is counts less than what failed.
+  return statuses.find((s) => s !== 0 && s !== 3) ?? Math.max(...statuses);
 }
 
 function json(

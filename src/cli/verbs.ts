@@ -1,4 +1,5 @@
 /** The verbs as data: parsing, help, man page and completion all come from this table. */
+import { FROM, SYNC } from "./sync_row.ts";
 
 export interface OptionRow {
   /** `-l, --long` or `--to <folder>`: as people type it. */
@@ -48,7 +49,10 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   { flags: "-q, --quiet", about: "print results and errors only" },
   { flags: "--read-only", about: "refuse to write to the repository" },
   { flags: "--no-cache", about: "keep nothing between runs, and use nothing kept" },
-  { flags: "--limit-upload <rate>", about: "most bytes a second to the store, such as 2M" },
+  {
+    flags: "--limit-upload <rate>",
+    about: "most bytes a second to the store, such as 2M, or by the hour: '08-18 500k, 2M'",
+  },
   { flags: "--limit-download <rate>", about: "most bytes a second from the store" },
 ];
 
@@ -58,6 +62,7 @@ const BACKUP: Verb = {
   notes: [
     "Nothing is left out unless asked for. An unchanged file is not read again.",
     "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
+    "With --sync the backup is followed by a sync of all that the other repository lacks. Both are done whatever becomes of the other, both tell how they ended, and the exit status is that of the first that failed.",
   ],
   examples: [
     "holdall backup /srv /home",
@@ -82,6 +87,7 @@ const BACKUP: Verb = {
     { flags: "--stdin <name>", about: "save standard input under this name" },
     { flags: "--command <name>", about: "save the output of the command after -- under this name" },
     { flags: "--dry-run", about: "read and count, store nothing" },
+    { flags: "--sync <place>", about: "then copy into this repository, too", many: true },
     { flags: "--force", about: "read every file again" },
     { flags: "--host <name>", about: "name of this machine in the snapshot" },
     { flags: "--level <n>", about: "zstd level, -7 to 19", fallback: "3" },
@@ -206,7 +212,21 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   init: {
     operands: "",
     about: "make a repository and show its recovery key once",
-    examples: ["holdall -r /backup/repo init"],
+    notes: [
+      "A replica has the keys of another repository, so that sync copies packs between them as they are; whatever opens the one opens the other.",
+    ],
+    examples: [
+      "holdall -r /backup/repo init",
+      "holdall -r /mnt/usb/repo init --replica-of /backup/repo",
+    ],
+    options: [
+      {
+        flags: "--replica-of <place>",
+        about: "take keys and secrets from this repository",
+        completes: "folder",
+      },
+      ...FROM,
+    ],
   },
   backup: BACKUP,
   inventory: {
@@ -291,6 +311,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     options: [{ flags: "--host <name>", about: "name of this machine in the repository" }],
   },
   prune: PRUNE,
+  sync: SYNC,
   check: {
     operands: "",
     about: "prove that the snapshots can be restored",
