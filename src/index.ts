@@ -14,25 +14,45 @@
 export { hex, pathFields, shown, toBytes, toText, unhex } from "./base/bytes.ts";
 export type {
   BackupProgress,
+  BarrierFields,
   CacheFolder,
   HoldallEvent,
   Phase,
   RestoreProgress,
   SlotRow,
+<<<<<<< HEAD
   SyncProgress,
+=======
+  Stood,
+>>>>>>> barrier
 } from "./base/event.ts";
 export { EXIT_STATUS, Failure, type FailureCode, toFailure } from "./base/failure.ts";
 export { finishAt, type HourlyRate, steady } from "./base/rate.ts";
 export { type Runtime, systemRuntime } from "./base/runtime.ts";
+export { ACROSS, INSIDE } from "./base/state.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
+export {
+  besides,
+  type Member,
+  makeStill,
+  planStill,
+  type Still,
+  type StillOptions,
+  type StillPlan,
+  whereIn,
+} from "./freeze/instance.ts";
+export { isBelow, type Level, levels, worst } from "./freeze/level.ts";
+export { barriersLeft, type Mended, thaw } from "./freeze/thaw.ts";
 export type {
   Instance,
   Service,
   StateUnit,
   Step,
 } from "./instance/descriptor.ts";
+export { crashSafeOf } from "./instance/engines.ts";
+export type { Facts } from "./instance/facts.ts";
 export type { Inventory, InventoryRow } from "./instance/inventory.ts";
 export { LEAST_MEMORY } from "./repo/budget.ts";
 export { cacheFolders, clearCaches } from "./repo/cache.ts";

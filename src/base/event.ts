@@ -99,6 +99,48 @@ interface SnapshotEvent extends ResultEvent {
   readonly storedBytes: number;
   readonly troubles: number;
   readonly dryRun: boolean;
+  /** Of an instance that stood still for it. */
+  readonly stood?: Stood;
+}
+
+/** How an instance stood still: milliseconds, and milliseconds since 1970. */
+export interface Stood {
+  readonly at: number;
+  readonly milliseconds: number;
+  readonly processes: number;
+  /** By service, from its stop to the last that went on. */
+  readonly services: Readonly<Record<string, number>>;
+  readonly worst: { readonly unit: string } & LevelFields;
+}
+
+interface LevelFields {
+  readonly inside: Inside;
+  readonly across: Across;
+  readonly why: string;
+}
+
+/** Whom a barrier stops, in order; nobody when somebody is in the way. */
+export interface BarrierFields {
+  readonly waves: readonly {
+    readonly services: readonly string[];
+    /** Units that are flushed or drained before. */
+    readonly handovers: readonly string[];
+    readonly processes: readonly string[];
+  }[];
+  readonly refusals: readonly string[];
+  /** Milliseconds. */
+  readonly maxPause: number;
+  readonly predicted: number;
+}
+
+/** What was left of barriers that nobody ended, and was set right. */
+interface ThawEvent {
+  readonly event: "thaw";
+  readonly barriers: number;
+  readonly busy: number;
+  readonly thawed: number;
+  readonly undone: number;
+  readonly failed: readonly string[];
 }
 
 /** What is where in an instance. */
@@ -128,6 +170,7 @@ interface PlanEvent {
   }[];
   /** Files that embed secrets and are of no secret unit. */
   readonly credentials: readonly string[];
+  readonly barrier?: BarrierFields;
 }
 
 /** A new repository. The recovery key is told this once; a replica has that of its source. */
@@ -378,6 +421,7 @@ export type HoldallEvent =
   | SnapshotEvent
   | InventoryEvent
   | PlanEvent
+  | ThawEvent
   | InitEvent
   | EntryEvent
   | RestoreEvent

@@ -8,12 +8,17 @@ import {
   type HoldallEvent,
   hex,
   LEAST_MEMORY,
+  type Stood,
   total,
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
+<<<<<<< HEAD
 import { type InstanceFlags, unitsOf } from "./instance.ts";
 import { attempt } from "./report.ts";
+=======
+import { type InstanceFlags, prepare } from "./instance.ts";
+>>>>>>> barrier
 import { Session } from "./session.ts";
 import { count, duration, size } from "./words.ts";
 
@@ -88,6 +93,7 @@ export async function run(
   // Without --command, what follows -- are paths, such as those that begin with a dash.
   const paths = flags.command === undefined ? [...operands, ...command] : operands;
   const plan = options(flags, paths, command, session.workers);
+<<<<<<< HEAD
   const chosen = flags.instance === undefined ? {} : await unitsOf(session, flags);
   await using repository = await session.open();
   const save = async () => {
@@ -109,12 +115,40 @@ export async function run(
   }
   // What could not be saved as it is counts less than what failed.
   return statuses.find((s) => s !== 0 && s !== 3) ?? Math.max(...statuses);
+=======
+  const started = performance.now();
+  const instance = flags.instance === undefined ? null : await prepare(session, flags);
+  await using repository = await session.open();
+  // Whom it cannot do without is known when the store is open: a dry run stops nobody.
+  await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
+  const units = standing?.units ?? instance?.units;
+  const chosen = instance && units ? { instance: instance.instance, units } : {};
+  const result = await backup(session.runtime, repository, { ...plan, ...chosen });
+  const seconds = (performance.now() - started) / 1000;
+  const stood = standing?.stood;
+  const last = stood === undefined ? "" : `\n${stoodText(stood)}`;
+  session.say(
+    { ...json(result, plan), ...(stood === undefined ? {} : { stood }) },
+    text(result, plan, seconds) + last,
+  );
+  return result.troubles > 0 ? 3 : 0;
+>>>>>>> barrier
+}
+
+/** `stood still 131 ms at 14:03:07.220; worst level X because Y` */
+function stoodText({ at, milliseconds, worst }: Stood): string {
+  const time = new Date(at);
+  const two = (n: number, digits = 2) => String(n).padStart(digits, "0");
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  const level = `${worst.inside}, ${worst.across} (${worst.unit})`;
+  const pause = `stood still ${Math.ceil(milliseconds)} ms at ${clock}.${two(time.getMilliseconds(), 3)}`;
+  return `${pause}; worst level ${level} because ${worst.why}`;
 }
 
 function json(
   { snapshot, newBytes, storedBytes, troubles }: BackupResult,
   plan: BackupOptions,
-): HoldallEvent {
+): Extract<HoldallEvent, { event: "snapshot" }> {
   return {
     event: "snapshot",
     id: plan.dryRun ? null : hex(snapshot.id),

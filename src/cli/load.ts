@@ -26,6 +26,7 @@ export const LOAD: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   stats: () => import("./stats.ts"),
   doctor: () => import("./doctor.ts"),
   key: () => import("./key.ts"),
+  thaw: () => import("./thaw.ts"),
   cache: () => import("./cache.ts"),
   completion: () => import("./completion.ts"),
   man: () => import("./man.ts"),

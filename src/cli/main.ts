@@ -4,6 +4,7 @@
  *
  * Nothing heavy is imported here: what only names or describes verbs must answer at once.
  */
+import { existsSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { Failure, toFailure } from "../base/failure.ts";
 import { VERSION } from "../base/version.ts";
@@ -11,8 +12,13 @@ import { losslessArguments } from "./arguments.ts";
 import { programHelp, verbHelp } from "./help.ts";
 import { aborted, whenOverdue } from "./interrupt.ts";
 import { LOAD } from "./load.ts";
+<<<<<<< HEAD
 import { report } from "./report.ts";
 import { width } from "./terminal.ts";
+=======
+import { stateFolder } from "./settings.ts";
+import { paint, width } from "./terminal.ts";
+>>>>>>> barrier
 import { GLOBAL_OPTIONS, type OptionRow, VERBS } from "./verbs.ts";
 
 const many = (value: string, before: string[] | undefined) => [...(before ?? []), value];
@@ -40,6 +46,8 @@ function build(after: string[], finish: (status: number) => void): Command {
     command.action(async () => {
       const load = LOAD[name];
       if (load === undefined) throw new Failure("internal", `${name} has no code`);
+      if (name !== "thaw" && existsSync(stateFolder()))
+        await (await import("./thaw.ts")).mendLeft();
       const { run } = await load();
       const operands = name === "backup" ? command.args : [...command.args, ...after];
       finish(await run({ ...program.opts(), ...command.opts() }, operands, after));

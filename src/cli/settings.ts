@@ -1,5 +1,5 @@
 /** Where repository and secret come from: flags, environment, the config file, then a prompt. */
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure, type Secret, toBytes } from "../index.ts";
 import { utf8 } from "./arguments.ts";
@@ -31,6 +31,15 @@ export interface Flags {
 export function cacheBase(): string {
   const { HOLDALL_CACHE: own, XDG_CACHE_HOME: shared } = process.env;
   return own || join(shared || join(homedir(), ".cache"), "holdall");
+}
+
+/** Folder of what a barrier under way leaves for others; it ends with the machine's run. */
+export function stateFolder(): string {
+  const { HOLDALL_STATE: own, XDG_RUNTIME_DIR: shared } = process.env;
+  if (own) return own;
+  const user = process.getuid?.() ?? 0;
+  if (user === 0) return "/run/holdall";
+  return shared ? join(shared, "holdall") : join(tmpdir(), `holdall-${user}`);
 }
 
 export interface Place {
