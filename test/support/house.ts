@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   archive: ["base", "seam", "format", "store/store.ts"],
   freeze: ["base", "seam"],
   capture: ["base", "seam"],
-  instance: ["base", "freeze/freezer.ts", "capture/capture.ts"],
+  instance: ["base", "freeze/freezer.ts", "freeze/level.ts", "capture/capture.ts"],
   repo: ["base", "seam", "format", "store/store.ts"],
   verbs: ["base", "repo", "instance", "format", "seam", "store/store.ts"].concat([
     "freeze/freezer.ts",
@@ -204,6 +204,11 @@ const ADAPTERS = new Map([
   ["src/freeze/mirrored.ts", /node:fs/],
   ["src/freeze/stage.ts", /node:fs/],
   ["src/freeze/thaw.ts", /node:(child_process|fs)/],
+  // An inventory looks at everything there is, and keeps what it saw in the cache.
+  ...["load", "walk", "gather", "places", "processes", "outside"].map((name): [string, RegExp] => [
+    `src/instance/${name}.ts`,
+    /node:fs/,
+  ]),
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],
 ]);
