@@ -20,9 +20,14 @@ export type {
   Phase,
   RestoreProgress,
   SlotRow,
+<<<<<<< HEAD
+  SyncProgress,
+=======
   Stood,
+>>>>>>> barrier
 } from "./base/event.ts";
 export { EXIT_STATUS, Failure, type FailureCode, toFailure } from "./base/failure.ts";
+export { finishAt, type HourlyRate, steady } from "./base/rate.ts";
 export { type Runtime, systemRuntime } from "./base/runtime.ts";
 export { ACROSS, INSIDE } from "./base/state.ts";
 export { VERSION } from "./base/version.ts";
@@ -62,6 +67,20 @@ export {
   selectSnapshot,
   splitPath,
 } from "./repo/select.ts";
+export {
+  ASSUMED_RATE,
+  type CostFacts,
+  costOf,
+  type Prices,
+  refuseAbove,
+  type SyncCost,
+} from "./repo/transfer/cost.ts";
+export {
+  planSync,
+  type SnapshotChoice,
+  type SyncFacts,
+  type SyncPlan,
+} from "./repo/transfer/plan.ts";
 export { sectionsOf, total, unitsOf } from "./repo/units.ts";
 export { openMemoryStore } from "./store/memory.ts";
 export { openStore, type StoreOptions } from "./store/open.ts";
@@ -92,7 +111,7 @@ export {
   type Policy,
   type Verdict,
 } from "./verbs/forget.ts";
-export { type InitResult, init } from "./verbs/init.ts";
+export { type InitResult, init, initReplica } from "./verbs/init.ts";
 export {
   type Choice,
   choose,
@@ -120,4 +139,5 @@ export {
 export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
 export { type Stats, stats } from "./verbs/stats.ts";
+export { type SyncOptions, type SyncResult, sync } from "./verbs/sync.ts";
 export { type UndeleteOptions, type UndeleteResult, undelete } from "./verbs/undelete.ts";

@@ -1,6 +1,6 @@
 /** What `npm pack` gives installs offline into an empty folder, without a compiler, and works. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -40,7 +40,11 @@ beforeAll(() => {
   makeBare();
   own = pack("--workspaces", "--include-workspace-root");
   // The packages that holdall needs come from this clone: nothing is fetched, from nowhere.
-  const names = ["commander", "msgpackr", "toml-eslint-parser", "eslint-visitor-keys"];
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    dependencies: object;
+  };
+  // The last is one that the TOML parser needs.
+  const names = [...Object.keys(dependencies), "eslint-visitor-keys"];
   const needed = pack(...names.map((name) => `./node_modules/${name}`));
   const files = [...own, ...needed].map(({ filename }) => join(packs, filename));
   const env = { PATH: bare, HOME: place, npm_config_cache: join(place, "cache") };

@@ -13,7 +13,12 @@ import {
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
+<<<<<<< HEAD
+import { type InstanceFlags, unitsOf } from "./instance.ts";
+import { attempt } from "./report.ts";
+=======
 import { type InstanceFlags, prepare } from "./instance.ts";
+>>>>>>> barrier
 import { Session } from "./session.ts";
 import { count, duration, size } from "./words.ts";
 
@@ -30,6 +35,7 @@ interface BackupFlags extends InstanceFlags {
   host?: string;
   level?: string;
   memory?: string;
+  sync?: string[];
 }
 
 function options(
@@ -87,6 +93,29 @@ export async function run(
   // Without --command, what follows -- are paths, such as those that begin with a dash.
   const paths = flags.command === undefined ? [...operands, ...command] : operands;
   const plan = options(flags, paths, command, session.workers);
+<<<<<<< HEAD
+  const chosen = flags.instance === undefined ? {} : await unitsOf(session, flags);
+  await using repository = await session.open();
+  const save = async () => {
+    const started = performance.now();
+    const result = await backup(session.runtime, repository, { ...plan, ...chosen });
+    session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
+    return result.troubles > 0 ? 3 : 0;
+  };
+  const others = flags.sync ?? [];
+  if (others.length === 0) return save();
+  if (plan.dryRun) throw new Failure("usage", "--sync and --dry-run do not go together");
+  const from = { place: session.place, repository, traffic: session.traffic };
+  const { copyInto } = await import("./sync.ts");
+  const [inJson, statuses] = [flags.json === true, [] as number[]];
+  statuses.push(await attempt(inJson, save));
+  for (const place of others) {
+    if (session.runtime.signal.aborted) break;
+    statuses.push(await attempt(inJson, () => copyInto(session, from, place)));
+  }
+  // What could not be saved as it is counts less than what failed.
+  return statuses.find((s) => s !== 0 && s !== 3) ?? Math.max(...statuses);
+=======
   const started = performance.now();
   const instance = flags.instance === undefined ? null : await prepare(session, flags);
   await using repository = await session.open();
@@ -103,6 +132,7 @@ export async function run(
     text(result, plan, seconds) + last,
   );
   return result.troubles > 0 ? 3 : 0;
+>>>>>>> barrier
 }
 
 /** `stood still 131 ms at 14:03:07.220; worst level X because Y` */

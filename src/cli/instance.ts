@@ -25,7 +25,7 @@ export interface InstanceFlags extends Flags, StillFlags {
 
 type Plan = Extract<HoldallEvent, { event: "plan" }>;
 
-function rows({ taken, left }: Plan): string[][] {
+function rows({ taken, left, credentials }: Plan): string[][] {
   return [
     ...taken.map((t) => [
       "take",
@@ -36,6 +36,7 @@ function rows({ taken, left }: Plan): string[][] {
       `${t.inside}, ${t.across}`,
     ]),
     ...left.map((l) => ["leave", l.unit, shown(l.context || "-"), l.why, "", l.rebuild]),
+    ...credentials.map((path) => ["note", shown(path), "-", "embeds secrets", "", ""]),
   ];
 }
 
@@ -86,6 +87,7 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
       bytes: choice.taken[at]?.holding.bytes ?? 0,
       paths: unit.paths.map(toText),
     })),
+    credentials: facts.outside.filter((o) => o.kind === "credential").map((o) => o.name),
     left: choice.left.map(({ holding: { unit, context }, why }) => {
       const id = `${unit.service}/${unit.id}`;
       return { unit: id, context, class: unit.class, why, rebuild: rebuild(id) };

@@ -22,6 +22,7 @@ export const LOAD: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   undelete: () => import("./undelete.ts"),
   prune: () => import("./prune.ts"),
   check: () => import("./check.ts"),
+  sync: () => import("./sync.ts"),
   stats: () => import("./stats.ts"),
   doctor: () => import("./doctor.ts"),
   key: () => import("./key.ts"),

@@ -64,8 +64,16 @@ function first(sources: readonly Source[]): Secret | undefined {
   return value === undefined ? undefined : read?.(value);
 }
 
-/** Flags win over the environment, that over the named repository, and a prompt comes last. */
-export async function findSecret(flags: Flags, { named }: Place, twice = false): Promise<Secret> {
+/**
+ * Flags win over the environment, that over the named repository, and a prompt comes last. Where
+ * two repositories are opened, what is said of one by its name wins (`own`).
+ */
+export async function findSecret(
+  flags: Flags,
+  { named }: Place,
+  twice = false,
+  own = false,
+): Promise<Secret> {
   const env = process.env;
   const flagged: Source[] = [
     [flags.recoveryKeyFile, recoveryKeyFile],
@@ -87,7 +95,11 @@ export async function findSecret(flags: Flags, { named }: Place, twice = false):
   if (flagged.filter(([value]) => value !== undefined).length > 1) {
     throw new Failure("usage", "the flags give more than one secret");
   }
-  const given = first(flagged) ?? first(fromEnvironment) ?? first(fromFile);
+  const given =
+    (own ? first(fromFile) : undefined) ??
+    first(flagged) ??
+    first(fromEnvironment) ??
+    first(fromFile);
   if (given !== undefined) return given;
   // Terminal modules cost some of each start: only a prompt loads them.
   const { askPassphrase } = await import("./prompt.ts");

@@ -1,4 +1,5 @@
 /** The verbs as data: parsing, help, man page and completion all come from this table. */
+import { FROM, SYNC } from "./sync_row.ts";
 
 export interface OptionRow {
   /** `-l, --long` or `--to <folder>`: as people type it. */
@@ -37,7 +38,7 @@ const SELECTION: readonly OptionRow[] = [
 export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   {
     flags: "-r, --repository <place>",
-    about: "folder, or a name from the config file",
+    about: "folder, s3://BUCKET/PREFIX, or a name from the config file",
     completes: "folder",
   },
   { flags: "--passphrase-file <file>", about: "file with the passphrase", completes: "file" },
@@ -48,17 +49,24 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   { flags: "-q, --quiet", about: "print results and errors only" },
   { flags: "--read-only", about: "refuse to write to the repository" },
   { flags: "--no-cache", about: "keep nothing between runs, and use nothing kept" },
-  { flags: "--limit-upload <rate>", about: "most bytes a second to the store, such as 2M" },
+  {
+    flags: "--limit-upload <rate>",
+    about: "most bytes a second to the store, such as 2M, or by the hour: '08-18 500k, 2M'",
+  },
   { flags: "--limit-download <rate>", about: "most bytes a second from the store" },
 ];
 
 const BACKUP: Verb = {
   operands: "[path...]",
-  about: "save paths, an instance, standard input or a command's output as one snapshot",
+  about: "save paths, an instance or a stream as one snapshot",
   notes: [
     "Nothing is left out unless asked for. An unchanged file is not read again.",
     "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
+<<<<<<< HEAD
+    "With --sync the backup is followed by a sync of all that the other repository lacks. Both are done whatever becomes of the other, both tell how they ended, and the exit status is that of the first that failed.",
+=======
     "Its services stand still for a moment: those that others depend on last, each engine flushed before it stops. Without --no-pause nothing is saved when they cannot; --dry-run tells whom it would stop, in what order, and each unit's level in itself and with the others.",
+>>>>>>> barrier
   ],
   examples: [
     "holdall backup /srv /home",
@@ -93,6 +101,7 @@ const BACKUP: Verb = {
     { flags: "--stdin <name>", about: "save standard input under this name" },
     { flags: "--command <name>", about: "save the output of the command after -- under this name" },
     { flags: "--dry-run", about: "read and count, store nothing" },
+    { flags: "--sync <place>", about: "then copy into this repository, too", many: true },
     { flags: "--force", about: "read every file again" },
     { flags: "--host <name>", about: "name of this machine in the snapshot" },
     { flags: "--level <n>", about: "zstd level, -7 to 19", fallback: "3" },
@@ -217,12 +226,26 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   init: {
     operands: "",
     about: "make a repository and show its recovery key once",
-    examples: ["holdall -r /backup/repo init"],
+    notes: [
+      "A replica has the keys of another repository, so that sync copies packs between them as they are; whatever opens the one opens the other.",
+    ],
+    examples: [
+      "holdall -r /backup/repo init",
+      "holdall -r /mnt/usb/repo init --replica-of /backup/repo",
+    ],
+    options: [
+      {
+        flags: "--replica-of <place>",
+        about: "take keys and secrets from this repository",
+        completes: "folder",
+      },
+      ...FROM,
+    ],
   },
   backup: BACKUP,
   inventory: {
     operands: "<instance>",
-    about: "show what is where in an instance, whose it is, and what a snapshot of it is worth",
+    about: "show what is where in an instance, whose it is, what it is worth",
     notes: [
       "Units are declared by [[state]] in holdall.toml or in a service's cfg/NAME/service.toml, or built in. Levels are those that can be reached now; the pause is an estimate: 5 ms for each stop, what a flush waits, 5 ms for a snapshot or reflinks, and what a copy reads again.",
       "A unit that matches nothing ends with status 20; with --strict bytes that nobody claims, or two, end with 21.",
@@ -302,6 +325,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     options: [{ flags: "--host <name>", about: "name of this machine in the repository" }],
   },
   prune: PRUNE,
+  sync: SYNC,
   check: {
     operands: "",
     about: "prove that the snapshots can be restored",
@@ -367,7 +391,10 @@ export const NAMES: readonly (readonly [string, string])[] = [
 ];
 
 export const ENVIRONMENT: readonly (readonly [string, string])[] = [
-  ["HOLDALL_REPOSITORY", "the repository: a folder, or a name from the config file"],
+  [
+    "HOLDALL_REPOSITORY",
+    "the repository: a folder, s3://BUCKET/PREFIX, or a name from the config file",
+  ],
   ["HOLDALL_KEYFILE", "path of a key file; of this and the next three the first set one counts"],
   ["HOLDALL_PASSPHRASE_FILE", "path of a file with the passphrase; a line end is no part of it"],
   ["HOLDALL_PASSPHRASE_COMMAND", "run by /bin/sh; what it prints is the passphrase"],
@@ -376,6 +403,10 @@ export const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["HOLDALL_CACHE", "folder for caches; $XDG_CACHE_HOME/holdall or ~/.cache/holdall if unset"],
   ["HOLDALL_STATE", "folder for what a backup of an instance has stopped, while it has"],
   ["HOLDALL_WORKERS", "threads that read, cut, compress and seal; all processors if unset"],
+  [
+    "AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE",
+    "of s3: repositories, and the shared files below ~/.aws",
+  ],
   ["HOLDALL_DEBUG", "if set, errors show where they come from"],
   ["NO_COLOR, FORCE_COLOR", "never, or always, colour messages"],
 ];

@@ -7,7 +7,9 @@
 import type { Service } from "./descriptor.ts";
 import { parseInstance } from "./parse.ts";
 
-const VERIFIED: readonly string[] = [];
+const VERIFIED: readonly string[] = [
+  ...["hero_db", "hero_osis", "hero_foundry", "hero_collab", "hero_books", "hero_embedder"],
+];
 
 const TEXT = `
 [[service]]
@@ -39,7 +41,6 @@ service = "hero_db"
 id = "admin"
 paths = ["var/hero_db/db0.redb"]
 engine = "redb"
-class = "secret"
 separation = "none"
 cut-with = ["databases"]
 crash-safe = "no"
@@ -84,7 +85,6 @@ note = "forks borrow objects by an absolute path"
 service = "hero_foundry"
 id = "files"
 paths = ["var/hero_foundry/webdav/{context}"]
-crash-safe = "process"
 
 [[service]]
 name = "hero_collab"

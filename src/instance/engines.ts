@@ -59,5 +59,5 @@ const DEFAULT: Partial<Record<Engine, CrashSafe>> = {
   redb: "process",
 };
 
-export const crashSafeOf = (unit: StateUnit): CrashSafe | null =>
+export const crashSafeOf = (unit: Pick<StateUnit, "crashSafe" | "engine">): CrashSafe | null =>
   unit.crashSafe ?? DEFAULT[unit.engine] ?? null;

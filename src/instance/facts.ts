@@ -53,9 +53,15 @@ export interface Doubled {
   readonly units: string[];
 }
 
-/** What belongs to the instance and lies in no unit of it. */
+const OUTSIDE = [
+  ...(["user", "group", "unit", "cron", "certificate", "package", "link"] as const),
+  /** A file that embeds secrets and is of no secret unit. */
+  "credential",
+] as const;
+
+/** What belongs to the instance and lies in no unit of it, or in none that says what it is. */
 export interface Outside {
-  readonly kind: "user" | "group" | "unit" | "cron" | "certificate" | "package" | "link";
+  readonly kind: (typeof OUTSIDE)[number];
   readonly name: string;
   readonly detail: string;
 }

@@ -8,6 +8,7 @@ import { toBytes } from "../base/bytes.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Instance, StateUnit } from "./descriptor.ts";
 import { type Facts, type Holding, holdingKey, type Powers } from "./facts.ts";
+import { OWN } from "./load.ts";
 import { outside } from "./outside.ts";
 import { placeOf, readMounts } from "./places.ts";
 import { openFiles } from "./processes.ts";
@@ -131,8 +132,8 @@ export async function gather(
 ): Promise<Facts> {
   const { root, services } = instance;
   const units = services.flatMap((service) => service.units);
-  const files = [...units, ...services, ...(instance.supervisor ? [instance.supervisor] : [])];
-  const tally = new Tally(units, [...new Set(files.map(({ declared }) => declared.file))]);
+  const files = [...units, ...services].map(({ declared }) => declared.file);
+  const tally = new Tally(units, [...OWN, ...files]);
   const troubles = await look(instance, tally, runtime.signal);
   const holdings = tally.holdings();
   const mounts = readMounts();
@@ -148,7 +149,9 @@ export async function gather(
   const bytes = Object.fromEntries(holdings.map((h) => [holdingKey(h), h.bytes]));
   if (folder !== null)
     await remember(folder, { at: now, bytes }, String(runtime.random(4).readUInt32LE(0)));
-  const { uids, gids, links } = tally;
+  const { uids, gids, links, configs } = tally;
+  const isSecret = (path: string) =>
+    tally.claimsOn(path).some(({ unit }) => unit.class === "secret");
   const engines = new Set(units.map(({ engine }) => engine));
   return {
     instance,
@@ -159,7 +162,7 @@ export async function gather(
     leftOut: tally.leftOut,
     sockets: tally.sockets,
     troubles,
-    outside: await outside({ root, uids, gids, engines, links }),
+    outside: await outside({ root, uids, gids, engines, links, configs, isSecret }),
     powers: await powers(instance),
     before: memory?.bytes ?? {},
     beforeAt: memory?.at ?? null,

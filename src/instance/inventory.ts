@@ -1,5 +1,7 @@
 /** The inventory of an instance: a pure function of what was gathered. */
 import type { Across, Engine, Inside, UnitClass } from "../base/state.ts";
+import type { FreezerKind } from "../freeze/freezer.ts";
+import { type Level, worst } from "../freeze/level.ts";
 import type { Separation, Service, StateUnit } from "./descriptor.ts";
 import {
   type Doubled,
@@ -12,7 +14,7 @@ import {
   type Place,
   type Unclaimed,
 } from "./facts.ts";
-import { type FreezerKind, freezerOf, levelsOf, pauseOf, worst } from "./levels.ts";
+import { freezerOf, pauseOf, type Reachable, reachable } from "./levels.ts";
 
 /** One unit for one context. Sizes in bytes, times in milliseconds, dates since 1970. */
 export interface InventoryRow {
@@ -26,6 +28,8 @@ export interface InventoryRow {
   readonly origin: Service["origin"];
   readonly inside: Inside;
   readonly across: Across;
+  /** Why it is no better. */
+  readonly why: string;
   readonly raise: readonly string[];
   readonly places: readonly (Place & { readonly freezer: FreezerKind })[];
   readonly files: number;
@@ -64,7 +68,7 @@ export interface Inventory {
   readonly since: number | null;
   /** Engines stand in order, services from the edge inward. */
   readonly pause: number;
-  readonly worst: { readonly inside: Inside; readonly across: Across };
+  readonly worst: Level;
 }
 
 const SOURCE: Readonly<Record<UnitClass, InventoryRow["source"]>> = {
@@ -88,17 +92,9 @@ function rebuildOf({ rebuild, class: worth, service }: StateUnit): string {
   return step.kind === "rpc" ? `${service}: ${step.method}` : `${service}: ${step.kind}`;
 }
 
-export interface Means {
-  /** Engines that can be saved by their own means. */
-  readonly captures: readonly Engine[];
-  /** Whether services are made to stand still. */
-  readonly pause: boolean;
-}
-
-function rowOf(holding: Holding, service: Service, facts: Facts, means: Means): InventoryRow {
+function rowOf(holding: Holding, service: Service, facts: Facts, level: Reachable): InventoryRow {
   const { unit, context, files, bytes, newest, openBy } = holding;
   const freezers = [...new Set(holding.places.map(({ type }) => freezerOf(type)))];
-  const levels = levelsOf({ unit, service, openBy, freezers, powers: facts.powers, ...means });
   const before = facts.before[holdingKey(holding)];
   const growth = before === undefined ? null : bytes - before;
   return {
@@ -110,7 +106,7 @@ function rowOf(holding: Holding, service: Service, facts: Facts, means: Means): 
     separation: unit.separation,
     source: SOURCE[unit.class],
     origin: service.origin,
-    ...levels,
+    ...level,
     places: holding.places.map((place) => ({ ...place, freezer: freezerOf(place.type) })),
     files,
     bytes,
@@ -129,27 +125,22 @@ function absentOf(unit: StateUnit): Absent {
   return { service, unit: id, paths, optional, declared: where };
 }
 
-/** A cut-together group has its worst member's level. */
-function together(row: InventoryRow, rows: readonly InventoryRow[], units: readonly StateUnit[]) {
-  const idOf = (of: { service: string; unit: string }) => `${of.service}/${of.unit}`;
-  const own = units.find((unit) => `${unit.service}/${unit.id}` === idOf(row));
-  const others = rows.filter((other) => own?.cutWith.includes(idOf(other)));
-  return { ...row, ...worst([row, ...others]) };
-}
-
 /** What is where, whose, worth what. */
-export function planInventory(facts: Facts, means: Means): Inventory {
+export function planInventory(facts: Facts): Inventory {
   const { instance, holdings } = facts;
   const units = instance.services.flatMap((service) => service.units);
-  const alone = instance.services.flatMap((service) =>
+  const levels = reachable(facts, true);
+  const rows = instance.services.flatMap((service) =>
     service.units.flatMap((unit) =>
       holdings
         .filter((holding) => holding.unit === unit)
         .sort((a, b) => (a.context < b.context ? -1 : 1))
-        .map((holding) => rowOf(holding, service, facts, means)),
+        .flatMap((holding) => {
+          const level = levels.get(holdingKey(holding));
+          return level === undefined ? [] : [rowOf(holding, service, facts, level)];
+        }),
     ),
   );
-  const rows = alone.map((row) => together(row, alone, units));
   const saved = rows.filter(isSaved);
   return {
     instance: instance.name,
@@ -165,6 +156,6 @@ export function planInventory(facts: Facts, means: Means): Inventory {
     since: facts.beforeAt,
     // Units of one service share its stop; this is the most that one can see.
     pause: saved.reduce((ms, row) => ms + row.pause, 0),
-    worst: worst(saved),
+    worst: worst(saved) ?? { inside: "unknown", across: "none", why: "there is nothing to save" },
   };
 }

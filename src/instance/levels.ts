@@ -1,116 +1,102 @@
 /**
- * What a snapshot of a unit is worth, and what would make it worth more: pure functions of the
- * engine, its descriptor, the file system's freezer, and what this run may do (`engines.md`).
+ * What a snapshot of an instance is worth, and what would make it worth more: pure functions of
+ * engines, descriptors, freezers, and what this run may do (`engines.md`).
  */
-import { ACROSS, type Across, type Engine, INSIDE, type Inside } from "../base/state.ts";
+import type { FreezerKind } from "../freeze/freezer.ts";
+import { type Level, levels } from "../freeze/level.ts";
 import type { Service, StateUnit, Step } from "./descriptor.ts";
 import { crashSafeOf } from "./engines.ts";
-import type { Holding, Powers } from "./facts.ts";
-
-/** How a source is made to stand still while it is read. */
-export type FreezerKind = "btrfs" | "reflink" | "copy";
+import { type Facts, type Holding, holdingKey } from "./facts.ts";
 
 /** Freezers by type of file system; every other is copied while it stands. */
-const FREEZERS: Readonly<Record<string, FreezerKind>> = { btrfs: "btrfs", xfs: "reflink" };
+const KINDS: Readonly<Record<string, FreezerKind>> = { btrfs: "btrfs", xfs: "reflink" };
 
-export const freezerOf = (type: string): FreezerKind => FREEZERS[type] ?? "copy";
+export const freezerOf = (type: string): FreezerKind => KINDS[type] ?? "copy";
 
-export interface Levels {
-  readonly inside: Inside;
-  readonly across: Across;
-  /** What would raise them, best first. */
+export interface Reachable extends Level {
+  /** What would raise it, best first. */
   readonly raise: readonly string[];
 }
 
-export interface Standing {
-  readonly unit: StateUnit;
-  readonly service: Service;
-  readonly openBy: Holding["openBy"];
-  readonly freezers: readonly FreezerKind[];
-  readonly powers: Powers;
-  /** Engines that can be saved by their own means. */
-  readonly captures: readonly Engine[];
-  /** Whether the services are made to stand still. */
-  readonly pause: boolean;
-}
-
 /** Whether the descriptor tells how to find the processes of a service. */
-export const isFindable = ({ processes }: Service): boolean =>
+const isFindable = ({ processes }: Service): boolean =>
   Object.entries(processes).some(([key, value]) => key !== "executable" && value !== null);
 
+const isWritten = ({ openBy }: Holding): boolean => openBy.some(({ how }) => how !== "reads");
+
 /** What keeps the services of a unit from standing still; empty when nothing does. */
-function obstacles({ service, powers, openBy }: Standing): string[] {
-  const busy = openBy.some(({ how }) => how !== "reads");
+function hindrances(holding: Holding, service: Service, { powers }: Facts): string[] {
   return [
     ...(powers.supervisor ? [] : ["start the supervisor: it does not answer"]),
     ...(powers.privileged ? [] : ["run as root: processes of others cannot be stopped"]),
-    ...(busy && !isFindable(service) ? ["declare how its processes are found"] : []),
+    ...(isWritten(holding) && !isFindable(service) ? ["declare how its processes are found"] : []),
   ];
 }
 
-/** What stands still is worth what its engine has handed to the file system by then. */
-function still(unit: StateUnit, openBy: Standing["openBy"]): Inside {
-  const safe = crashSafeOf(unit);
-  if (safe === "no")
-    return unit.flush !== null || unit.drain !== null ? "process-crash" : "unknown";
-  if (safe !== null) return "process-crash";
-  // Nobody writes it: there is nothing that is not in the file system.
-  return openBy.some(({ how }) => how !== "reads") ? "unknown" : "process-crash";
+/** What nobody says of an engine is taken for the worst, unless nobody writes the unit. */
+function graded(holding: Holding, holdings: readonly Holding[]) {
+  const { unit } = holding;
+  const isGrouped = ({ unit: other }: Holding) =>
+    unit.cutWith.includes(`${other.service}/${other.id}`);
+  return {
+    id: holdingKey(holding),
+    crashSafe: crashSafeOf(unit) ?? (isWritten(holding) ? "no" : "process"),
+    handedOver: unit.flush !== null || unit.drain !== null,
+    cutWith: holdings.filter(isGrouped).map(holdingKey),
+  };
 }
 
-/** Read while it may change: a snapshot of the file system is one moment, anything else is none. */
-function running({ unit, freezers, captures }: Standing): Inside {
-  if (captures.includes(unit.engine)) return "native";
-  const one = freezers.length === 1 && freezers[0] !== "copy";
-  return one && crashSafeOf(unit) === "power" ? "power-crash" : "unknown";
+/** The least that the places of a unit give; over several there is no one moment by itself. */
+export function kindOf({ places }: Holding): FreezerKind {
+  const kinds = places.map(({ type }) => freezerOf(type));
+  if (kinds.length > 1) return "copy";
+  return kinds[0] ?? "live";
 }
 
-const better = (a: Inside, b: Inside): Inside => (INSIDE.indexOf(a) >= INSIDE.indexOf(b) ? a : b);
-
-/** Both levels that are reachable now. */
-export function levelsOf(standing: Standing): Levels {
-  const { unit, service, openBy, captures, pause } = standing;
-  const hindered = obstacles(standing);
-  const stands = pause && hindered.length === 0;
-  const inside = stands
-    ? better(still(unit, openBy), captures.includes(unit.engine) ? "native" : "unknown")
-    : running(standing);
+function raise(holding: Holding, service: Service, pause: boolean, hindered: string[]): string[] {
+  const { unit } = holding;
   const safe = crashSafeOf(unit);
-  const raise = [
+  const handedOver = unit.flush !== null || unit.drain !== null;
+  return [
     ...(pause ? hindered : ["let the services pause"]),
-    ...(safe === null && inside === "unknown" ? ["declare crash-safe"] : []),
-    ...(safe === "no" && unit.flush === null && unit.drain === null
-      ? ["declare a flush or a drain"]
-      : []),
+    ...(safe === null && isWritten(holding) ? ["declare crash-safe"] : []),
+    ...(safe === "no" && !handedOver ? ["declare a flush or a drain"] : []),
     ...(service.stop?.exit != null && service.start !== null
       ? ["stop it cleanly for the cut (clean-stop)"]
       : []),
   ];
-  return { inside, across: stands ? "one moment" : "none", raise };
 }
 
-/** The worst of several: that of units that are cut together, and of a snapshot. */
-export function worst(levels: readonly Pick<Levels, "inside" | "across">[]) {
-  const least = <T>(words: readonly T[], of: readonly T[]): T | undefined =>
-    words.find((word) => of.includes(word));
-  return {
-    inside:
-      least(
-        INSIDE,
-        levels.map((l) => l.inside),
-      ) ?? INSIDE[0],
-    across:
-      least(
-        ACROSS,
-        levels.map((l) => l.across),
-      ) ?? ACROSS[0],
-  };
+/** Both levels that each holding can reach now, by its key. */
+export function reachable(facts: Facts, pause: boolean): Map<string, Reachable> {
+  const { holdings, instance } = facts;
+  const units = holdings.map((holding) => graded(holding, holdings));
+  const kinds = new Map(holdings.map((holding) => [holdingKey(holding), kindOf(holding)]));
+  const kind = (id: string) => kinds.get(id) ?? "live";
+  const standing = levels(units, true, kind);
+  const running = levels(units, false, kind);
+  const found = new Map<string, Reachable>();
+  for (const holding of holdings) {
+    const service = instance.services.find(({ name }) => name === holding.unit.service);
+    if (service === undefined) continue;
+    const hindered = hindrances(holding, service, facts);
+    const key = holdingKey(holding);
+    const level = (pause && hindered.length === 0 ? standing : running).get(key);
+    if (level === undefined) continue;
+    found.set(key, { ...level, raise: raise(holding, service, pause, hindered) });
+  }
+  return found;
 }
 
 /** Milliseconds, as measured on a small machine; they only say what to expect. */
 const STOP = 5;
-const SNAPSHOT: Readonly<Record<FreezerKind, number>> = { btrfs: 5, reflink: 5, copy: 20 };
-const PER_FILE: Readonly<Record<FreezerKind, number>> = { btrfs: 0, reflink: 0.05, copy: 0.02 };
+const SNAPSHOT: Readonly<Record<FreezerKind, number>> = { btrfs: 5, reflink: 5, copy: 20, live: 0 };
+const PER_FILE: Readonly<Record<FreezerKind, number>> = {
+  btrfs: 0,
+  reflink: 0.05,
+  copy: 0.02,
+  live: 0,
+};
 /** Bytes a millisecond that a copy reads again. */
 const COPY_SPEED = 200_000;
 

@@ -14,7 +14,7 @@ import { type Descriptor, parseInstance, parseService } from "./parse.ts";
 import { fault } from "./toml.ts";
 
 /** Where the descriptor of an instance may lie. */
-const OWN = ["holdall.toml", "cfg/holdall.toml"];
+export const OWN = ["holdall.toml", "cfg/holdall.toml"];
 
 /** What tells that a service of a built-in descriptor is here. */
 const SIGNS = ["var/NAME", "var/sockets/NAME", "cfg/NAME", "cfg/NAME.toml", "bin/NAME"];
@@ -145,15 +145,20 @@ export function validate({ services }: Instance): void {
     const lost = service.dependsOn.find((name) => !names.has(name));
     if (lost)
       throw at(service, `service ${service.name} depends on ${lost}, which is not declared`);
-    circle(service, services, [service.name]);
+    circle(service, service, services, [service.name]);
   }
 }
 
-function circle(service: Service, services: readonly Service[], way: readonly string[]): void {
+function circle(
+  first: Service,
+  service: Service,
+  services: readonly Service[],
+  way: readonly string[],
+): void {
   for (const name of service.dependsOn) {
-    if (way[0] === name) throw at(service, `services depend on each other: ${way.join(" ")}`);
+    if (name === first.name) throw at(first, `services depend on each other: ${way.join(" ")}`);
     const next = services.find((s) => s.name === name);
-    if (next !== undefined && !way.includes(name)) circle(next, services, [...way, name]);
+    if (next !== undefined && !way.includes(name)) circle(first, next, services, [...way, name]);
   }
 }
 

@@ -81,17 +81,25 @@ async function packages(engines: ReadonlySet<Engine>): Promise<Outside[]> {
   });
 }
 
-/** Certificates and keys elsewhere that the instance's config names. */
-async function certificates(root: string): Promise<Outside[]> {
-  const names = await readdir(join(root, "cfg"), { recursive: true }).catch(() => [] as string[]);
-  const found = new Map<string, string>();
-  for (const name of names.sort()) {
-    const text = await textOf(join(root, "cfg", name));
-    for (const [path] of text.matchAll(/\/[\w./-]+\.(?:pem|crt|cert|key)\b/g)) {
-      if (!path.startsWith(`${root}/`)) found.set(path, `cfg/${name}`);
+const CERTIFICATE = /\/[\w./-]+\.(?:pem|crt|cert|key)\b/g;
+const CREDENTIAL =
+  /\b(?:password|passwd|secret|token|api[_-]?key)["']?\s*[:=]|:\/\/[^/\s:@]+:[^/\s@]+@/i;
+
+/** What config names elsewhere, and what it embeds; what it says is never told. */
+async function config({ root, configs, isSecret }: Known): Promise<Outside[]> {
+  const cfg = await readdir(join(root, "cfg"), { recursive: true }).catch(() => [] as string[]);
+  const found = new Map<string, Outside>();
+  for (const path of [...cfg.sort().map((name) => join("cfg", name)), ...configs]) {
+    const text = await textOf(join(root, path));
+    for (const [name] of text.matchAll(CERTIFICATE)) {
+      const detail = `named by ${path}`;
+      if (!name.startsWith(`${root}/`)) found.set(name, { kind: "certificate", name, detail });
+    }
+    if (!isSecret(path) && CREDENTIAL.test(text)) {
+      found.set(path, { kind: "credential", name: path, detail: "embeds secrets" });
     }
   }
-  return [...found].map(([name, by]) => ({ kind: "certificate", name, detail: `named by ${by}` }));
+  return [...found.values()];
 }
 
 export interface Known {
@@ -100,17 +108,22 @@ export interface Known {
   readonly gids: ReadonlySet<number>;
   readonly engines: ReadonlySet<Engine>;
   readonly links: readonly { path: string; target: string }[];
+  /** Files outside `cfg` that are config, too, such as those of git. */
+  readonly configs: readonly string[];
+  /** Whether a path is of a secret unit. */
+  isSecret(path: string): boolean;
 }
 
 /** Users, systemd units, cron tables, certificates, packages and links out of the instance. */
-export async function outside({ root, uids, gids, engines, links }: Known): Promise<Outside[]> {
+export async function outside(known: Known): Promise<Outside[]> {
+  const { root, uids, gids, engines, links } = known;
   const out = links.filter(({ target }) => target !== root && !target.startsWith(`${root}/`));
   return [
     ...(await names("user", "/etc/passwd", uids)),
     ...(await names("group", "/etc/group", gids)),
     ...(await mentions("unit", UNITS, root)),
     ...(await mentions("cron", CRON, root)),
-    ...(await certificates(root)),
+    ...(await config(known)),
     ...(await packages(engines)),
     ...out.map(({ path, target }) => ({ kind: "link" as const, name: path, detail: target })),
   ];

@@ -13,12 +13,14 @@ export interface OpenFile extends Opener {
 
 const WRITE = 0o3;
 
-async function descriptors(pid: string): Promise<[string, Opener["how"]][]> {
+type IsBelow = (path: string) => boolean;
+
+async function descriptors(pid: string, isBelow: IsBelow): Promise<[string, Opener["how"]][]> {
   const found: [string, Opener["how"]][] = [];
   for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [] as string[])) {
     try {
       const path = await readlink(`/proc/${pid}/fd/${fd}`);
-      if (!path.startsWith("/")) continue;
+      if (!isBelow(path)) continue;
       const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, "utf8");
       const flags = Number.parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? "0", 8);
       found.push([path, (flags & WRITE) === 0 ? "reads" : "writes"]);
@@ -30,12 +32,13 @@ async function descriptors(pid: string): Promise<[string, Opener["how"]][]> {
 }
 
 /** Files that are mapped so that stores to memory reach them. */
-async function mappings(pid: string): Promise<[string, Opener["how"]][]> {
+async function mappings(pid: string, isBelow: IsBelow): Promise<[string, Opener["how"]][]> {
   const text = await readFile(`/proc/${pid}/maps`, "utf8").catch(() => "");
   const found = new Set<string>();
   for (const line of text.split("\n")) {
     const [, rights = "", path] = /^\S+ (\S+) \S+ \S+ \S+\s+(\/.*)$/.exec(line) ?? [];
-    if (path !== undefined && rights[1] === "w" && rights[3] === "s") found.add(path);
+    const shared = rights[1] === "w" && rights[3] === "s";
+    if (path !== undefined && shared && isBelow(path)) found.add(path);
   }
   return [...found].map((path) => [path, "maps"]);
 }
@@ -43,13 +46,12 @@ async function mappings(pid: string): Promise<[string, Opener["how"]][]> {
 /** Open files below any of some folders; processes that may not be looked at tell nothing. */
 export async function openFiles(folders: readonly string[]): Promise<OpenFile[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const below = (path: string) =>
+  const isBelow = (path: string) =>
     folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
   const found = await mapBounded(pids, AT_ONCE, async (pid) => {
-    const all = [...(await descriptors(pid)), ...(await mappings(pid))];
-    const own = all.map(([path, how]) => [path.replace(/ \(deleted\)$/, ""), how] as const);
-    const here = own.filter(([path]) => below(path));
-    if (here.length === 0) return [];
+    const all = [...(await descriptors(pid, isBelow)), ...(await mappings(pid, isBelow))];
+    if (all.length === 0) return [];
+    const here = all.map(([path, how]) => [path.replace(/ \(deleted\)$/, ""), how] as const);
     const name = (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "?")).trim();
     return here.map(([path, how]) => ({ path, pid: Number(pid), name, how }));
   });

@@ -81,7 +81,10 @@ function refuseInseparable(holdings: readonly Holding[], contexts: readonly stri
   const units = [...new Set(holdings.map(({ unit }) => unit))];
   const whole = units.filter((unit) => !isSeparable(unit));
   if (whole.length === 0) return;
-  const names = whole.map((unit) => `${idOf(unit)} (${unit.separation})`).join(", ");
+  const names = whole
+    .map((unit) => `${idOf(unit)} (${unit.separation})`)
+    .sort()
+    .join(", ");
   const message = `context ${contexts.join(" ")} cannot be separated in: ${names}`;
   throw new Failure("invalid", message);
 }

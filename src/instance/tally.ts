@@ -26,6 +26,8 @@ export class Tally {
   readonly doubled: Doubled[] = [];
   /** Links of units that lead to an absolute path. */
   readonly links: { path: string; target: string }[] = [];
+  /** Config files of git directories. */
+  readonly configs: string[] = [];
   readonly uids = new Set<number>();
   readonly gids = new Set<number>();
   private readonly claims: Claims;
@@ -73,6 +75,7 @@ export class Tally {
     }
     this.uids.add(Number(stats.uid));
     this.gids.add(Number(stats.gid));
+    if (name === "config" && isGit(beside)) this.configs.push(path);
     if (seen.target?.startsWith("/")) this.links.push({ path, target: seen.target });
     if (!stats.isDirectory()) this.count(path, seen, taken);
     return { claims, git };
@@ -119,7 +122,7 @@ export class Tally {
       holding.newest = Math.max(holding.newest, Number(seen.stats.mtimeMs));
     }
     if (claims.length < 2 || this.doubled.length >= NAMED) return;
-    this.doubled.push({ path, bytes, units: claims.map(({ unit }) => idOf(unit)) });
+    this.doubled.push({ path, bytes, units: claims.map(({ unit }) => idOf(unit)).sort() });
   }
 
   /** Bytes of a file that was not seen under another name. */

@@ -11,7 +11,7 @@ import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Contents, Index } from "../seam/native.ts";
 import type { Listed } from "../store/store.ts";
-import { drive } from "./drive.ts";
+import { anew, drive } from "./drive.ts";
 import { bareName, objectPath } from "./layout.ts";
 import { type Condemn, condemnAfter, nextOfCondemn, startCondemn } from "./protocol/condemn.ts";
 import {
@@ -56,9 +56,11 @@ export async function condemn(
   choose: Choose,
   dry = false,
 ): Promise<Condemned | null> {
-  const acts = new Acts(repository, choose, dry);
-  await drive(MACHINE, startCondemn(hex(runtime.random(16))), acts.act);
-  return acts.list;
+  return anew(async () => {
+    const acts = new Acts(repository, choose, dry);
+    await drive(MACHINE, startCondemn(hex(runtime.random(16))), acts.act);
+    return acts.list;
+  });
 }
 
 class Acts {

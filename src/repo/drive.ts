@@ -5,7 +5,7 @@
  * protocol waits for a put, a removal or a read beside its own kind, and all are over before the
  * next kind begins.
  */
-import { Failure } from "../base/failure.ts";
+import { Failure, toFailure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import type { Action, Answer } from "./protocol/records.ts";
 
@@ -34,6 +34,25 @@ export async function drive<S>(machine: Machine<S>, start: S, act: Act<S>): Prom
         throw new Failure("internal", "a step of the protocol asked for something else meanwhile");
       }
       state = machine.after(state, answer);
+    }
+  }
+}
+
+/** Beginnings until what is missing each time is believed to be missing. */
+const BEGINNINGS = 5;
+
+/**
+ * Begins anew, with everything listed again, where something that was listed is gone or cannot be
+ * found: another prune copies before it removes, and what it moved is seen the next time.
+ */
+export async function anew<T>(act: () => Promise<T>): Promise<T> {
+  for (let left = BEGINNINGS; ; left--) {
+    try {
+      return await act();
+    } catch (error) {
+      const { code } = toFailure(error);
+      const moved = code === "object_missing" || code === "missing_object";
+      if (!moved || left === 1) throw error;
     }
   }
 }

@@ -35,5 +35,13 @@ export function ofObject(error: unknown): Failure {
   return failure;
 }
 
+/** What a reader finds gone may lie elsewhere by now: a prune copies before it removes. */
+export function isMiss(said: Failure | string): boolean {
+  if (typeof said !== "string") {
+    return said.code === "object_missing" || said.code === "missing_object";
+  }
+  return /no such (object|file)| is missing$|is in no pack that exists$/.test(said);
+}
+
 /** What a killed init left is whole, but sealed under a root that nobody has: it means nothing. */
 export const stray = (failure: Failure): boolean => failure.code === "missing_object";

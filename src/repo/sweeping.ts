@@ -4,12 +4,12 @@
  * Commit point: the removal of the list. Killed before, whoever sweeps it next goes on.
  */
 import { hex, unhex } from "../base/bytes.ts";
-import { Failure, toFailure } from "../base/failure.ts";
+import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { allow } from "../format/flags.ts";
 import type { Index } from "../seam/native.ts";
 import type { Listed } from "../store/store.ts";
-import { drive } from "./drive.ts";
+import { anew, drive } from "./drive.ts";
 import { bareName, objectPath, uploadId } from "./layout.ts";
 import {
   type Action,
@@ -53,9 +53,6 @@ export class Busy extends Failure {
 const PAUSE = 500;
 /** Buffers of pack size that a copy fills. */
 const SLOTS = 4;
-/** What ground that another sweep took away looks like; everything is listed again. */
-const AGAIN = 3;
-
 /** Null when another sweep had brought it to its end before. */
 export async function sweep(
   runtime: Runtime,
@@ -63,17 +60,11 @@ export async function sweep(
   list: Condemned,
   patience: Patience,
 ): Promise<Swept | null> {
-  for (let left = AGAIN; ; left--) {
+  return anew(async () => {
     const acts = new Acts(runtime, repository, list, patience);
-    try {
-      const end = await drive(MACHINE, startSweep(hex(runtime.random(16)), list), acts.act);
-      return conclude(end, acts);
-    } catch (error) {
-      const { code } = toFailure(error);
-      const moved = code === "object_missing" || (code === "missing_object" && !acts.lost);
-      if (!moved || left === 1) throw error;
-    }
-  }
+    const end = await drive(MACHINE, startSweep(hex(runtime.random(16)), list), acts.act);
+    return conclude(end, acts);
+  });
 }
 
 const MACHINE = {
@@ -95,8 +86,6 @@ function conclude({ outcome }: Sweep, acts: Acts): Swept | null {
 const alias = (id: Buffer | string) => `#${typeof id === "string" ? id : hex(id)}`;
 
 class Acts {
-  /** A chunk that somebody needs is nowhere. */
-  lost = false;
   private readonly runtime: Runtime;
   private readonly repository: Repository;
   private readonly list: Condemned;
@@ -171,7 +160,10 @@ class Acts {
         return names.map((name): Stored => ({ type: "pack", name }));
       }
       case "snapshot":
-        return this.snapshots();
+        // The look decides alone, for a claim whose end was retired meanwhile: on no one listing.
+        return s.open.length === 0
+          ? this.snapshots()
+          : [...(await this.snapshots()), ...(await this.snapshots())];
       case "tombstone":
         return this.tombstones();
       case "index":
@@ -191,6 +183,7 @@ class Acts {
     const first = claimsOf(await records.list("claim"));
     const fences = believed(await records.list("fence"));
     const over = new Set(ofType(fences, "fence").map((f) => f.claim));
+    let said = false;
     for (;;) {
       const ends = ofType(claimsOf(await records.list("claim")), "end");
       for (const { claim } of ends) over.add(claim);
@@ -198,7 +191,13 @@ class Acts {
         ({ claim }) => !over.has(claim) && this.isYoung(claim),
       );
       if (young.length === 0) return [...ofType(first, "claim"), ...ends];
-      if (now() >= until) throw new Busy(young.map((c) => records.factsOf(c.claim)?.host ?? "?"));
+      const hosts = young.map((c) => records.factsOf(c.claim)?.host ?? "?");
+      if (now() >= until) throw new Busy(hosts);
+      if (!said) {
+        const message = `waits for writers at work: ${hosts.join(", ")}`;
+        this.runtime.emit({ event: "warning", message });
+      }
+      said = true;
       await sleep(Math.min(PAUSE, Math.max(1, until - now())));
     }
   }
@@ -261,7 +260,6 @@ class Acts {
     const spec = { verb: "mark", workers: 1, roots, hints } as const;
     const { lost, example } = await repository.run<Marked>(index, spec);
     if (lost > 0) {
-      this.lost = true;
       const message = `${lost} chunks that snapshots need are in no pack (${example.slice(0, 16)}); nothing is removed`;
       throw new Failure("missing_object", message);
     }

@@ -71,6 +71,8 @@ interface Ended {
 
 /** Failures that may only mean that this writer's ground was taken away. */
 const GROUND: readonly FailureCode[] = ["object_missing", "missing_object", "store_io"];
+/** Failures after which a put may have worked all the same. */
+const UNSAID: readonly FailureCode[] = ["store_io", "store_down", "store_answer"];
 
 async function attempt(
   runtime: Runtime,
@@ -101,9 +103,6 @@ async function attempt(
     throw error;
   }
 }
-
-/** Failures of a put that may have been done all the same. */
-const UNKNOWN: readonly FailureCode[] = ["store_io", "store_down"];
 
 /** What one attempt does for its steps, and what it learns on the way. */
 class Acts {
@@ -174,7 +173,7 @@ class Acts {
       await this.repository.putSealed("snapshot", sealed, this.claim);
       return true;
     } catch (error) {
-      if (UNKNOWN.includes(toFailure(error).code)) return false;
+      if (UNSAID.includes(toFailure(error).code)) return false;
       throw error;
     }
   }

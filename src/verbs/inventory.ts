@@ -4,18 +4,14 @@
  */
 import { toBytes } from "../base/bytes.ts";
 import type { Runtime } from "../base/runtime.ts";
-import type { Engine } from "../base/state.ts";
 import { RULES } from "../format/section.ts";
-import type { Facts } from "../instance/facts.ts";
+import { type Facts, holdingKey } from "../instance/facts.ts";
 import { type GatherOptions, gather } from "../instance/gather.ts";
 import { type Inventory, planInventory } from "../instance/inventory.ts";
-import { type FreezerKind, freezerOf, levelsOf } from "../instance/levels.ts";
+import { reachable } from "../instance/levels.ts";
 import { loadInstance } from "../instance/load.ts";
 import { type Choice, choose, refuseMisfit, type Selection } from "../instance/select.ts";
 import type { UnitPlan } from "../repo/saving.ts";
-
-/** Engines that are saved by their own means. */
-const CAPTURES: readonly Engine[] = [];
 
 /**
  * Looks at the instance below a folder. Fails with `descriptor` when a descriptor is wrong; what
@@ -27,7 +23,7 @@ export async function inventory(
   options: GatherOptions = {},
 ): Promise<{ inventory: Inventory; facts: Facts; misfit: unknown }> {
   const facts = await gather(runtime, await loadInstance(root), options);
-  const found = planInventory(facts, { captures: CAPTURES, pause: true });
+  const found = planInventory(facts);
   let misfit: unknown = null;
   try {
     refuseMisfit(facts);
@@ -47,15 +43,13 @@ function exactly(path: string): string {
 
 /** What is chosen as the plans of a backup that lets everything run: read while it may change. */
 export function livePlans(facts: Facts, { taken }: Choice): UnitPlan[] {
-  const { root, services } = facts.instance;
+  const { root } = facts.instance;
+  const levels = reachable(facts, false);
   const absolute = (path: string) => (path.startsWith("/") ? path : `${root}/${path}`);
   return taken.flatMap(({ holding, holes }) => {
-    const { unit, context, tops, places, openBy } = holding;
-    const service = services.find(({ name }) => name === unit.service);
-    if (service === undefined) return [];
-    const freezers: FreezerKind[] = [...new Set(places.map(({ type }) => freezerOf(type)))];
-    const means = { freezers, powers: facts.powers, captures: CAPTURES, pause: false };
-    const { inside, across } = levelsOf({ unit, service, openBy, ...means });
+    const { unit, context, tops } = holding;
+    const level = levels.get(holdingKey(holding));
+    if (level === undefined) return [];
     const patterns = holes.map(({ path, why }) => ({ value: exactly(absolute(path)), why }));
     return {
       id: `${unit.service}/${unit.id}`,
@@ -74,7 +68,7 @@ export function livePlans(facts: Facts, { taken }: Choice): UnitPlan[] {
         })),
         { kind: RULES.sockets, value: Buffer.alloc(0), reason: "sockets" },
       ],
-      consistency: [inside, across],
+      consistency: [level.inside, level.across],
       cut: [null, null, null, null],
     };
   });

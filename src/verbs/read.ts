@@ -1,5 +1,6 @@
 /** Looking into snapshots: `ls`, `find`, `diff`, `cat`, `dump`. None of them changes anything. */
 import { pathFields } from "../base/bytes.ts";
+import { toFailure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Repository } from "../repo/repository.ts";
@@ -65,6 +66,26 @@ function tell(batch: readonly Raw[], onRow: OnRow): void {
   }
 }
 
+/** Runs a job that lists; once it has told a row it is not begun again. */
+async function told(repository: Repository, spec: JobSpec, onRow: OnRow): Promise<void> {
+  let count = 0;
+  const counted = (row: Row) => {
+    count++;
+    onRow(row);
+  };
+  const read = await rows(counted);
+  const failed = await repository.reading(async (index) => {
+    try {
+      await repository.run(index, spec, { rows: read });
+      return { result: null, missed: false };
+    } catch (error) {
+      if (count > 0) return { result: toFailure(error), missed: false };
+      throw error;
+    }
+  });
+  if (failed !== null) throw failed;
+}
+
 /** One folder of a snapshot, or all below it, row by row; fails with `no_entry`. */
 export async function list(
   repository: Repository,
@@ -73,9 +94,8 @@ export async function list(
   recurse: boolean,
   onRow: OnRow,
 ): Promise<void> {
-  const { index } = await repository.index();
   const spec: JobSpec = { verb: "list", roots: rootsOf(snapshot), path, recurse, workers: 1 };
-  await repository.run(index, spec, { rows: await rows(onRow) });
+  await told(repository, spec, onRow);
 }
 
 /** What `newer` added, removed or changed since `older`; only pages that differ are read. */
@@ -85,10 +105,9 @@ export async function diff(
   newer: Snapshot,
   onRow: OnRow,
 ): Promise<void> {
-  const { index } = await repository.index();
   const [roots, others] = [rootsOf(older), rootsOf(newer)];
   const spec: JobSpec = { verb: "diff", roots, others, workers: 1 };
-  await repository.run(index, spec, { rows: await rows(onRow) });
+  await told(repository, spec, onRow);
 }
 
 /** A snapshot against the folder as it is now; reads what may have changed. */

@@ -6,10 +6,13 @@ import { mkdir } from "node:fs/promises";
 import { pathFields } from "../base/bytes.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Section, Snapshot } from "../format/snapshot.ts";
+import { isMiss } from "../repo/objects.ts";
 import type { Repository } from "../repo/repository.ts";
 import { rootsOf, sectionsOf, total } from "../repo/units.ts";
 
 const ROOT = Buffer.from("/");
+/** Ranges that are asked for at once of a store that is no local folder. */
+const FETCHES = 8;
 
 export interface RestoreOptions {
   /** A path inside the snapshot; `/` is all of it. */
@@ -28,6 +31,9 @@ export interface RestoreResult {
   /** Bytes that were not there already. */
   readonly written: number;
   readonly deleted: number;
+  /** Stored bytes that were read, or would be, and in how many ranges of packs. */
+  readonly fetched: number;
+  readonly fetches: number;
   readonly troubles: number;
 }
 
@@ -46,7 +52,8 @@ const lacks = ({ rules, troubles }: Section) => rules.length + troubles.length >
  *
  * Emits `restoring` about four times a second and `trouble` for each path that could not be made as
  * it was; those are counted, and do not fail the call. Fails with `no_entry` when the snapshot has
- * no such path, `interrupted` when the signal aborts, and with the codes of the file system.
+ * no such path, `interrupted` when the signal aborts, with the codes of the file system, and with
+ * those of a store that is no local folder when it does not answer.
  */
 export async function restore(
   runtime: Runtime,
@@ -55,28 +62,24 @@ export async function restore(
   options: RestoreOptions,
 ): Promise<RestoreResult> {
   const roots = rootsOf(snapshot);
-  const { index } = await repository.index();
   if (!options.dryRun) await mkdir(options.target, { recursive: true });
   let counters: number[] = [];
-  let troubles = 0;
   const most = (of: "entries" | "bytes") => total(snapshot, of);
-  await repository.run(
-    index,
-    {
-      verb: "restore",
-      roots,
-      path: options.path,
-      paths: listedWhole(snapshot),
-      target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
-      delete: options.delete ?? false,
-      dry: options.dryRun ?? false,
-      workers: options.workers,
-    },
-    {
-      trouble(path, message) {
-        troubles++;
-        runtime.emit({ event: "trouble", ...pathFields(path), message });
-      },
+  const spec = {
+    verb: "restore",
+    roots,
+    path: options.path,
+    paths: listedWhole(snapshot),
+    target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
+    delete: options.delete ?? false,
+    dry: options.dryRun ?? false,
+    // Each worker waits for a range of its own: where that takes long, more of them wait at once.
+    workers: Math.max(options.workers, repository.store.folder === null ? FETCHES : 1),
+  } as const;
+  const troubles = await repository.reading(async (index) => {
+    const met: [Buffer, string][] = [];
+    await repository.run(index, spec, {
+      trouble: (path, message) => met.push([path, message]),
       progress(now) {
         counters = now;
         const [entries = 0, bytes = 0, written = 0] = now;
@@ -84,8 +87,12 @@ export async function restore(
         const totals = whole ? { totalEntries: most("entries"), totalBytes: most("bytes") } : {};
         runtime.emit({ event: "restoring", entries, bytes, written, ...totals });
       },
-    },
-  );
-  const [entries = 0, bytes = 0, written = 0, deleted = 0] = counters;
-  return { entries, bytes, written, deleted, troubles };
+    });
+    return { result: met, missed: met.some(([, message]) => isMiss(message)) };
+  });
+  for (const [path, message] of troubles) {
+    runtime.emit({ event: "trouble", ...pathFields(path), message });
+  }
+  const [entries = 0, bytes = 0, written = 0, deleted = 0, fetched = 0, fetches = 0] = counters;
+  return { entries, bytes, written, deleted, fetched, fetches, troubles: troubles.length };
 }

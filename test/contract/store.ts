@@ -1,6 +1,6 @@
 /** What every store promises, run for every implementation and decorator. */
 import { describe, expect, it } from "vitest";
-import type { Store } from "../../src/index.ts";
+import type { DeletionProof, Store } from "../../src/index.ts";
 
 async function names(store: Store, prefix: string): Promise<string[]> {
   const found: string[] = [];
@@ -45,6 +45,20 @@ export function storeContract(
         wanted.map((n) => `${n}=${n.length}`).sort(),
       );
       expect(await names(place.store, "nothing/")).toEqual([]);
+    });
+
+    it("removes what is there, and what is not", async () => {
+      using place = await make();
+      const { store } = place;
+      // Only the protocol makes a proof; stores do not look into it.
+      const proof = {} as DeletionProof;
+      await store.put("packs/aa/one", Buffer.from("one"));
+      await store.put("packs/aa/two", Buffer.from("two"));
+      for (const name of ["packs/aa/one", "packs/aa/one", "packs/bb/none"]) {
+        await store.remove(name, proof);
+      }
+      expect(await names(store, "packs/")).toEqual(["packs/aa/two=3"]);
+      await expect(store.get("packs/aa/one")).rejects.toMatchObject({ code: "object_missing" });
     });
 
     it("leaves nothing visible of an aborted put", async () => {

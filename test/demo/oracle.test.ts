@@ -13,6 +13,7 @@ import {
   readJournal,
   unitOf,
 } from "./chain.ts";
+import { momentsOf } from "./moments.ts";
 import { judge, type Moments, type UnitMoments } from "./oracle.ts";
 import type { Answer } from "./unit.ts";
 
@@ -139,6 +140,23 @@ describe("the oracle", () => {
     const values = held(10);
     values.delete("b/register");
     expect(found(values, moments(0))).toContain("torn b/register null");
+  });
+});
+
+describe("moments", () => {
+  it("takes a barrier's word: a flush, or else the stop of the service", () => {
+    const { units, ...rest } = momentsOf({
+      ...{ all: 50, thaw: 90 },
+      flushed: new Map([["hero_db/databases", 20]]),
+      stopped: new Map([
+        ["hero_db", [30, 35] as const],
+        ["redis", [40, 45] as const],
+      ]),
+    });
+    expect(rest).toEqual({ writersStopped: 50n, continued: 90n });
+    expect(units["hero_db/databases"]).toEqual({ flushed: 20n, stopped: 35n });
+    expect(units["redis/aof"]).toEqual({ flushed: 40n, stopped: 45n });
+    expect(units["postgres/cluster"]).toEqual({ flushed: 50n });
   });
 });
 

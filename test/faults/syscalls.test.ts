@@ -5,7 +5,6 @@
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -34,43 +33,28 @@ import {
 import {
   compile,
   countNames,
-  type Ending,
   lacking,
   type Moment,
   STRACE,
   straceCounts,
-  underShim,
 } from "../support/shim.ts";
 import { differences, temporary } from "../support/tree.ts";
+import { type Killed, killEverywhere, type Place, run } from "../support/trials.ts";
 
 const runtime = systemRuntime();
 const OLD: Secret = { kind: "keyfile", bytes: Buffer.alloc(32, 0x5a) };
 const NEW: Secret = { kind: "keyfile", bytes: Buffer.alloc(32, 0x6b) };
 const missing = lacking();
-const SEED = Number(process.env.SEED ?? 3);
 
 /** What all trials start from: two states of a source, a repository that holds the first. */
-interface Ground {
-  readonly path: string;
-  readonly shim: string;
+interface Ground extends Place {
   readonly first: string;
   readonly second: string;
   /** Id of the slot that the new secret has in the copy of the repository that knows it. */
   readonly newSlot: string;
 }
 
-interface Trial {
-  readonly name: string;
-  /** Calls that a run makes at least, so that a shim that sees nothing is no success. */
-  readonly least: number;
-  /** Whether the run keeps a cache; the others would only write the same again. */
-  readonly cached?: boolean;
-  /** Copies what the run changes into its own folder. */
-  prepare(ground: Ground, own: string): void;
-  args(ground: Ground, own: string): string[];
-  /** Throws when anything was lost, or the next run does not finish the work. */
-  verify(ground: Ground, own: string, ending: Ending): Promise<void>;
-}
+type Trial = Killed<Ground>;
 
 const copy = (from: string, to: string) => execFileSync("cp", ["-a", "--reflink=auto", from, to]);
 
@@ -299,23 +283,6 @@ async function makeGround(path: string): Promise<Ground> {
   return { path, first, second, newSlot, shim: compile(path) };
 }
 
-/** One run in a folder of its own, that goes away when all was well. */
-async function run(trial: Trial, ground: Ground, name: string, moment?: Moment, prefix?: string[]) {
-  const own = join(ground.path, name);
-  mkdirSync(own);
-  trial.prepare(ground, own);
-  const env = {
-    PATH: process.env.PATH ?? "",
-    HOME: own,
-    HOLDALL_REPOSITORY: join(own, "repo"),
-    HOLDALL_KEYFILE: join(ground.path, "key"),
-    HOLDALL_CACHE: join(own, "cache"),
-  };
-  const record = join(ground.path, `${name}.record`);
-  const args = [...trial.args(ground, own), ...(trial.cached ? [] : ["--no-cache"])];
-  return { own, ending: await underShim(ground.shim, record, args, env, moment, prefix) };
-}
-
 /**
  * Killed after a call is killed before the next one, all but once, and a cache changes little of a
  * backup: of these every so many moments serve, unless `SLOW`.
@@ -323,34 +290,6 @@ async function run(trial: Trial, ground: Ground, name: string, moment?: Moment, 
 function stepOf(trial: Trial, when: Moment["when"]): number {
   if (process.env.SLOW) return 1;
   return (when === "after" ? 6 : 1) * (trial.cached ? 4 : 1);
-}
-
-/** Two runs at a time, each at the next moment, until one ends unkilled; returns the kills. */
-async function killEverywhere(trial: Trial, ground: Ground, when: Moment["when"]): Promise<number> {
-  const step = stepOf(trial, when);
-  let at = SEED % step;
-  let kills = 0;
-  let over = false;
-  const lane = async () => {
-    while (!over) {
-      at += step;
-      const moment = { when, at };
-      const { own, ending } = await run(trial, ground, `${when}-${moment.at}`, moment);
-      const where = `${trial.name} killed ${when} call ${moment.at} (${ending.calls.at(-1)})`;
-      if (ending.killed) kills++;
-      else {
-        expect(ending.status, `${where}: ${ending.err}`).toBe(0);
-        expect(ending.calls.length, where).toBeLessThan(moment.at);
-        over = true;
-      }
-      await trial.verify(ground, own, ending).catch((error: unknown) => {
-        throw new Error(`${where}, left in ${own}: ${(error as Error).stack}`);
-      });
-      execFileSync("rm", ["-rf", own]);
-    }
-  };
-  await Promise.all([lane(), lane()]);
-  return kills;
 }
 
 describe.skipIf(missing !== null)(`kill -9 at every call${missing ? ` (${missing})` : ""}`, () => {
@@ -384,7 +323,7 @@ describe.skipIf(missing !== null)(`kill -9 at every call${missing ? ` (${missing
           timeout: 600_000,
         },
         async (when) => {
-          const kills = await killEverywhere(trial, ground, when);
+          const kills = await killEverywhere(trial, ground, when, stepOf(trial, when));
           expect((kills + 1) * stepOf(trial, when)).toBeGreaterThanOrEqual(trial.least);
         },
       );

@@ -22,6 +22,20 @@ const kept = (snapshots: readonly Candidate[], policy: Policy, now = START + 100
 const refused = (snapshots: readonly Candidate[], policy: Policy, now = START + 1000 * DAY) =>
   planRetention(snapshots, policy, now).map((g) => g.refused);
 
+it("groups by what it is told to", () => {
+  const times = [0, 1, 2, 3].map((d) => START + d * DAY);
+  const all = line(times).map((c, i) => ({
+    ...{ ...c, host: i % 2 ? "a" : "b", tags: [i < 2 ? "x" : "y"] },
+    paths: ["/one"],
+  }));
+  const groups = (by: Parameters<typeof planRetention>[3]) =>
+    planRetention(all, { last: 1 }, START, by).map((g) => g.verdicts.length);
+  expect(groups(["host", "paths"])).toEqual([2, 2]);
+  expect(groups(["tags"])).toEqual([2, 2]);
+  expect(groups(["host", "tags"])).toEqual([1, 1, 1, 1]);
+  expect(groups([])).toEqual([4]);
+});
+
 const policies = fc.record({
   last: fc.nat(3),
   hourly: fc.nat(3),

@@ -123,7 +123,7 @@ function crowd(own: Chance): Cast {
   if (own.odds(0.6)) out.push(["forgetter", tasks.forgetsOne]);
   if (own.odds(0.2)) out.push(["retention", tasks.retains(1)]);
   if (own.odds(0.2)) out.push(["undelete", tasks.undeletes]);
-  if (own.odds(0.1) && !process.env.LAX) out.push(["check", tasks.checks]);
+  if (own.odds(0.1)) out.push(["check", tasks.checks]);
   if (own.odds(0.15)) out.push(["restore", tasks.restores]);
   return out;
 }

@@ -33,8 +33,9 @@ export interface Actor {
   readonly careful: boolean;
   readonly abort: AbortController;
   priority: number;
-  /** After so many calls it sleeps until all others are over or sleep, too. */
+  /** After so many calls, or listings, it sleeps until all others are over or sleep, too. */
   nap: number;
+  readonly naps: RegExp;
   state: "waiting to start" | "alive" | "dead" | "over";
   readonly asks: Waiting[];
   start(): void;
@@ -78,7 +79,7 @@ export class Scheduler {
       careful: this.chance.odds(0.1),
       abort: new AbortController(),
       priority: this.chance.below(1 << 20),
-      nap: this.chance.odds(0.6) ? this.chance.below(60) : -1,
+      ...this.rest(),
       state: "waiting to start",
       asks: [],
       start: () => {
@@ -184,14 +185,22 @@ export class Scheduler {
     }
   }
 
+  /** When it naps: never, at some call, or just after some listing. */
+  private rest(): Pick<Actor, "nap" | "naps"> {
+    const [naps, most] = this.chance.pick([
+      [/./, 60],
+      [/ ends$/, 20],
+    ] as const);
+    return { naps, nap: this.chance.odds(0.7) ? this.chance.below(most) : -1 };
+  }
+
   private go(actor: Actor): void {
-    if (actor.nap-- === 0) {
-      actor.priority = -this.chance.below(1 << 20);
-      return;
-    }
     actor.asks.sort((a, b) => (a.what < b.what ? -1 : a.what > b.what ? 1 : 0));
     const [ask] = actor.asks.splice(this.chance.below(actor.asks.length), 1);
     if (ask === undefined) return;
+    if (actor.naps.test(ask.what) && actor.nap-- === 0) {
+      actor.priority = -this.chance.below(1 << 20);
+    }
     const { kill, doubt, kills } = this.weather;
     if (this.kills < kills && this.chance.odds(kill)) {
       this.end(actor, ask);

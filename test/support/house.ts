@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   archive: ["base", "seam", "format", "store/store.ts"],
   freeze: ["base", "seam"],
   capture: ["base", "seam"],
-  instance: ["base", "freeze/freezer.ts", "capture/capture.ts"],
+  instance: ["base", "freeze/freezer.ts", "freeze/level.ts", "capture/capture.ts"],
   repo: ["base", "seam", "format", "store/store.ts"],
   verbs: ["base", "repo", "instance", "format", "seam", "store/store.ts"].concat([
     "freeze/freezer.ts",
@@ -204,11 +204,16 @@ const ADAPTERS = new Map([
   ["src/freeze/instance.ts", /node:fs/],
   ["src/freeze/open.ts", /node:fs/],
   ["src/freeze/steps/run.ts", /node:(fs|child_process)/],
-  ["src/freeze/steps/wire.ts", /node:(fs|net)/],
+  ["src/freeze/steps/wire.ts", /node:(fs|net)|setTimeout/],
   ["src/freeze/live.ts", /node:fs/],
   ["src/freeze/mirrored.ts", /node:fs/],
   ["src/freeze/stage.ts", /node:fs/],
   ["src/freeze/thaw.ts", /node:(child_process|fs)/],
+  // An inventory looks at everything there is, and keeps what it saw in the cache.
+  ...["load", "walk", "gather", "places", "processes", "outside"].map((name): [string, RegExp] => [
+    `src/instance/${name}.ts`,
+    /node:fs/,
+  ]),
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],
 ]);

@@ -47,8 +47,11 @@ impl Index {
     pub fn leave(&self, contents: &Contents) -> f64 {
         let table = self.sealed();
         let wanted = |id: &[u8; 32]| self.needed.contains(id) && !table.has(id);
-        self.leaving.lock().expect("no panic").push(contents.own.clone());
-        copy::weight(&contents.own, &wanted) as f64
+        let weight = copy::weight(&contents.own, &wanted);
+        if weight > 0 {
+            self.leaving.lock().expect("no panic").push(contents.own.clone());
+        }
+        weight as f64
     }
 
     /// Names of all packs that runs speak of.

@@ -1,8 +1,8 @@
 //! A second tree that is like the first: by reflinks, or by copies. The first pass runs while the
 //! source lives; a later one takes again only what has changed, and takes away what is gone.
 //!
-//! A file is the same when size, both times and inode are, and its change was old enough when it was
-//! read for a later one to show. Files mapped writable are never the same: stores move no time.
+//! A file is the same when size, both times and inode are, and its change was old enough when it
+//! was read for a later one to show. Files mapped writable are never the same: stores move no time.
 
 use crate::attribute;
 use crate::describe;
