@@ -14,23 +14,45 @@
 export { hex, pathFields, shown, toBytes, toText, unhex } from "./base/bytes.ts";
 export type {
   BackupProgress,
+  BarrierFields,
   CacheFolder,
   HoldallEvent,
   Phase,
   RestoreProgress,
   SlotRow,
+<<<<<<< HEAD
+  SyncProgress,
+=======
+  Stood,
+>>>>>>> barrier
 } from "./base/event.ts";
 export { EXIT_STATUS, Failure, type FailureCode, toFailure } from "./base/failure.ts";
+export { finishAt, type HourlyRate, steady } from "./base/rate.ts";
 export { type Runtime, systemRuntime } from "./base/runtime.ts";
+export { ACROSS, INSIDE } from "./base/state.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
+export {
+  besides,
+  type Member,
+  makeStill,
+  planStill,
+  type Still,
+  type StillOptions,
+  type StillPlan,
+  whereIn,
+} from "./freeze/instance.ts";
+export { isBelow, type Level, levels, worst } from "./freeze/level.ts";
+export { barriersLeft, type Mended, thaw } from "./freeze/thaw.ts";
 export type {
   Instance,
   Service,
   StateUnit,
   Step,
 } from "./instance/descriptor.ts";
+export { crashSafeOf } from "./instance/engines.ts";
+export type { Facts } from "./instance/facts.ts";
 export type { Inventory, InventoryRow } from "./instance/inventory.ts";
 export { LEAST_MEMORY } from "./repo/budget.ts";
 export { cacheFolders, clearCaches } from "./repo/cache.ts";
@@ -45,6 +67,20 @@ export {
   selectSnapshot,
   splitPath,
 } from "./repo/select.ts";
+export {
+  ASSUMED_RATE,
+  type CostFacts,
+  costOf,
+  type Prices,
+  refuseAbove,
+  type SyncCost,
+} from "./repo/transfer/cost.ts";
+export {
+  planSync,
+  type SnapshotChoice,
+  type SyncFacts,
+  type SyncPlan,
+} from "./repo/transfer/plan.ts";
 export { sectionsOf, total, unitsOf } from "./repo/units.ts";
 export { openMemoryStore } from "./store/memory.ts";
 export { openStore, type StoreOptions } from "./store/open.ts";
@@ -75,7 +111,7 @@ export {
   type Policy,
   type Verdict,
 } from "./verbs/forget.ts";
-export { type InitResult, init } from "./verbs/init.ts";
+export { type InitResult, init, initReplica } from "./verbs/init.ts";
 export {
   type Choice,
   choose,
@@ -103,4 +139,5 @@ export {
 export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
 export { type Stats, stats } from "./verbs/stats.ts";
+export { type SyncOptions, type SyncResult, sync } from "./verbs/sync.ts";
 export { type UndeleteOptions, type UndeleteResult, undelete } from "./verbs/undelete.ts";

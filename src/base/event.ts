@@ -16,7 +16,7 @@ interface AtPath {
 }
 
 /** What a run is busy with. */
-export type Phase = "index" | "save" | "restore" | "read" | "check" | "mark" | "copy";
+export type Phase = "index" | "save" | "restore" | "read" | "check" | "mark" | "copy" | "sync";
 
 /** A new phase began. */
 interface PhaseEvent {
@@ -48,6 +48,15 @@ export interface RestoreProgress {
   readonly written: number;
   readonly totalEntries?: number;
   readonly totalBytes?: number;
+}
+
+/** How far a sync is: snapshots that are done, stored bytes that arrived; totals as planned. */
+export interface SyncProgress {
+  readonly event: "syncing";
+  readonly snapshots: number;
+  readonly totalSnapshots: number;
+  readonly bytes: number;
+  readonly totalBytes: number;
 }
 
 /** One path could not be handled as it is; the rest goes on. */
@@ -90,6 +99,48 @@ interface SnapshotEvent extends ResultEvent {
   readonly storedBytes: number;
   readonly troubles: number;
   readonly dryRun: boolean;
+  /** Of an instance that stood still for it. */
+  readonly stood?: Stood;
+}
+
+/** How an instance stood still: milliseconds, and milliseconds since 1970. */
+export interface Stood {
+  readonly at: number;
+  readonly milliseconds: number;
+  readonly processes: number;
+  /** By service, from its stop to the last that went on. */
+  readonly services: Readonly<Record<string, number>>;
+  readonly worst: { readonly unit: string } & LevelFields;
+}
+
+interface LevelFields {
+  readonly inside: Inside;
+  readonly across: Across;
+  readonly why: string;
+}
+
+/** Whom a barrier stops, in order; nobody when somebody is in the way. */
+export interface BarrierFields {
+  readonly waves: readonly {
+    readonly services: readonly string[];
+    /** Units that are flushed or drained before. */
+    readonly handovers: readonly string[];
+    readonly processes: readonly string[];
+  }[];
+  readonly refusals: readonly string[];
+  /** Milliseconds. */
+  readonly maxPause: number;
+  readonly predicted: number;
+}
+
+/** What was left of barriers that nobody ended, and was set right. */
+interface ThawEvent {
+  readonly event: "thaw";
+  readonly barriers: number;
+  readonly busy: number;
+  readonly thawed: number;
+  readonly undone: number;
+  readonly failed: readonly string[];
 }
 
 /** What is where in an instance. */
@@ -119,14 +170,15 @@ interface PlanEvent {
   }[];
   /** Files that embed secrets and are of no secret unit. */
   readonly credentials: readonly string[];
+  readonly barrier?: BarrierFields;
 }
 
-/** A new repository. The recovery key is told this once. */
+/** A new repository. The recovery key is told this once; a replica has that of its source. */
 interface InitEvent extends ResultEvent {
   readonly event: "init";
   readonly repository: string;
   readonly fingerprint: string;
-  readonly recoveryKey: string;
+  readonly recoveryKey: string | null;
   readonly capabilities?: Capable;
 }
 
@@ -182,8 +234,42 @@ interface RestoreEvent extends ResultEvent {
   readonly bytes: number;
   readonly written: number;
   readonly deleted: number;
+  /** Stored bytes that were read, or would be, and in how many ranges of packs. */
+  readonly fetched: number;
+  readonly fetches: number;
   readonly troubles: number;
   readonly dryRun: boolean;
+}
+
+/** A sync's end, or with `dryRun` its plan. Requests and bytes of the plan are estimates. */
+interface SyncEvent {
+  readonly event: "sync";
+  readonly from: string;
+  readonly to: string;
+  /** Packs are copied whole: both have the same lineage and keys. */
+  readonly replica: boolean;
+  readonly dryRun: boolean;
+  /** Ids of the snapshots that were, or would be, copied. */
+  readonly snapshots: readonly string[];
+  /** Wanted, and there already, or forgotten there. */
+  readonly present: number;
+  readonly forgotten: number;
+  /** Packs to copy whole; chunks to be sealed anew, and their plaintext. */
+  readonly packs: number;
+  readonly chunks: number;
+  readonly chunkBytes: number;
+  readonly plannedUp: number;
+  readonly plannedDown: number;
+  readonly plannedRequests: number;
+  readonly minutes: number;
+  /** Requests and bytes out once, and the new bytes each month, by the config file's prices. */
+  readonly costOnce: number;
+  readonly costMonthly: number;
+  readonly currency: string;
+  /** Stored bytes of packs that went over. */
+  readonly bytes: number;
+  readonly traffic: { readonly from: StoreUse; readonly to: StoreUse };
+  readonly problems: readonly { readonly object: string; readonly message: string }[];
 }
 
 /** What a check found; no problems means that every snapshot can be restored. */
@@ -329,14 +415,17 @@ export type HoldallEvent =
   | PhaseEvent
   | BackupProgress
   | RestoreProgress
+  | SyncProgress
   | TroubleEvent
   | WarningEvent
   | SnapshotEvent
   | InventoryEvent
   | PlanEvent
+  | ThawEvent
   | InitEvent
   | EntryEvent
   | RestoreEvent
+  | SyncEvent
   | CheckEvent
   | ForgetEvent
   | UndeleteEvent

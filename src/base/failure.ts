@@ -54,6 +54,7 @@ const TABLE = {
   certificate: [1, "check the endpoint's name; NODE_EXTRA_CA_CERTS adds an authority", false],
   retained: [1, "run the command again after that time; nothing was removed", false],
   not_durable: [1, "check the disk; nothing that was saved before is affected", false],
+  too_expensive: [1, "allow more with --max-cost, or choose less to copy", false],
   last_way: [1, "add another secret first with: holdall key add", false],
   fenced: [1, "a prune did not wait for this writer; run the command again", false],
   claims_open: [1, "run it again when those writers have ended, or see --fence-after", false],

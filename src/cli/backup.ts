@@ -8,11 +8,17 @@ import {
   type HoldallEvent,
   hex,
   LEAST_MEMORY,
+  type Stood,
   total,
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
+<<<<<<< HEAD
 import { type InstanceFlags, unitsOf } from "./instance.ts";
+import { attempt } from "./report.ts";
+=======
+import { type InstanceFlags, prepare } from "./instance.ts";
+>>>>>>> barrier
 import { Session } from "./session.ts";
 import { count, duration, size } from "./words.ts";
 
@@ -29,6 +35,7 @@ interface BackupFlags extends InstanceFlags {
   host?: string;
   level?: string;
   memory?: string;
+  sync?: string[];
 }
 
 function options(
@@ -86,18 +93,62 @@ export async function run(
   // Without --command, what follows -- are paths, such as those that begin with a dash.
   const paths = flags.command === undefined ? [...operands, ...command] : operands;
   const plan = options(flags, paths, command, session.workers);
-  const started = performance.now();
+<<<<<<< HEAD
   const chosen = flags.instance === undefined ? {} : await unitsOf(session, flags);
   await using repository = await session.open();
+  const save = async () => {
+    const started = performance.now();
+    const result = await backup(session.runtime, repository, { ...plan, ...chosen });
+    session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
+    return result.troubles > 0 ? 3 : 0;
+  };
+  const others = flags.sync ?? [];
+  if (others.length === 0) return save();
+  if (plan.dryRun) throw new Failure("usage", "--sync and --dry-run do not go together");
+  const from = { place: session.place, repository, traffic: session.traffic };
+  const { copyInto } = await import("./sync.ts");
+  const [inJson, statuses] = [flags.json === true, [] as number[]];
+  statuses.push(await attempt(inJson, save));
+  for (const place of others) {
+    if (session.runtime.signal.aborted) break;
+    statuses.push(await attempt(inJson, () => copyInto(session, from, place)));
+  }
+  // What could not be saved as it is counts less than what failed.
+  return statuses.find((s) => s !== 0 && s !== 3) ?? Math.max(...statuses);
+=======
+  const started = performance.now();
+  const instance = flags.instance === undefined ? null : await prepare(session, flags);
+  await using repository = await session.open();
+  // Whom it cannot do without is known when the store is open: a dry run stops nobody.
+  await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
+  const units = standing?.units ?? instance?.units;
+  const chosen = instance && units ? { instance: instance.instance, units } : {};
   const result = await backup(session.runtime, repository, { ...plan, ...chosen });
-  session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
+  const seconds = (performance.now() - started) / 1000;
+  const stood = standing?.stood;
+  const last = stood === undefined ? "" : `\n${stoodText(stood)}`;
+  session.say(
+    { ...json(result, plan), ...(stood === undefined ? {} : { stood }) },
+    text(result, plan, seconds) + last,
+  );
   return result.troubles > 0 ? 3 : 0;
+>>>>>>> barrier
+}
+
+/** `stood still 131 ms at 14:03:07.220; worst level X because Y` */
+function stoodText({ at, milliseconds, worst }: Stood): string {
+  const time = new Date(at);
+  const two = (n: number, digits = 2) => String(n).padStart(digits, "0");
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  const level = `${worst.inside}, ${worst.across} (${worst.unit})`;
+  const pause = `stood still ${Math.ceil(milliseconds)} ms at ${clock}.${two(time.getMilliseconds(), 3)}`;
+  return `${pause}; worst level ${level} because ${worst.why}`;
 }
 
 function json(
   { snapshot, newBytes, storedBytes, troubles }: BackupResult,
   plan: BackupOptions,
-): HoldallEvent {
+): Extract<HoldallEvent, { event: "snapshot" }> {
   return {
     event: "snapshot",
     id: plan.dryRun ? null : hex(snapshot.id),

@@ -17,6 +17,7 @@ function share(read: string | true | undefined): number {
 export async function run(flags: Flags & { read?: string | true }): Promise<number> {
   const session = new Session(flags);
   const read = share(flags.read);
+  session.stored = true;
   await using repository = await session.open();
   const result = await check(session.runtime, repository, { read });
   const { snapshots, packs, packsRead, files, chunks, problems } = result;

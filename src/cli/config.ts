@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../base/failure.ts";
-import type { S3Settings } from "../index.ts";
+import type { Prices, S3Settings } from "../index.ts";
+import { readPrices } from "./rates.ts";
 
 /** One named repository; paths are absolute. */
 export interface Named extends S3Settings {
@@ -13,10 +14,12 @@ export interface Named extends S3Settings {
   readonly keyfile?: string;
   readonly limitUpload?: string;
   readonly limitDownload?: string;
+  /** What its provider asks for. */
+  readonly prices?: Prices;
 }
 
 /** What a field holds. */
-const FIELDS: Record<keyof Named, "path" | "text" | "number" | "flag"> = {
+const FIELDS: Record<Exclude<keyof Named, "prices">, "path" | "text" | "number" | "flag"> = {
   repository: "path",
   passphraseFile: "path",
   passphraseCommand: "text",
@@ -73,11 +76,12 @@ export function parseConfig(text: string, path: string): Map<string, Named> {
 
 function named(value: unknown, where: string, folder: string): Named {
   const fields: Record<string, unknown> = {};
-  for (const [field, content] of Object.entries(object(value, where))) {
+  const { prices, ...others } = object(value, where);
+  for (const [field, content] of Object.entries(others)) {
     if (!Object.hasOwn(FIELDS, field)) {
       throw new Failure("config", `${where}: unknown field ${field}`);
     }
-    const kind = FIELDS[field as keyof Named];
+    const kind = FIELDS[field as keyof typeof FIELDS];
     const [isRight, wrong] = KINDS[kind];
     if (!isRight(content)) throw new Failure("config", `${where}.${field}: ${wrong}`);
     const isPath = kind === "path" && !/^[a-z][a-z0-9]+:/.test(String(content));
@@ -86,7 +90,9 @@ function named(value: unknown, where: string, folder: string): Named {
   if (fields.repository === undefined) {
     throw new Failure("config", `${where}: the field repository is missing`);
   }
-  return fields;
+  return prices === undefined
+    ? fields
+    : { ...fields, prices: readPrices(prices, `${where}.prices`) };
 }
 
 /** The named repositories of this user; none when there is no file and none was asked for. */

@@ -1,11 +1,25 @@
 /** `holdall init` */
-import { type Capabilities, init, shown, showRecoveryKey } from "../index.ts";
+import { type Capabilities, init, initReplica, shown, showRecoveryKey } from "../index.ts";
 import { Session } from "./session.ts";
 import { type Flags, findSecret } from "./settings.ts";
+import { type FromFlags, openFrom } from "./sync.ts";
 
-export async function run(flags: Flags): Promise<number> {
+interface InitFlags extends Flags, FromFlags {
+  replicaOf?: string;
+}
+
+export async function run(flags: InitFlags): Promise<number> {
   const session = new Session(flags);
   const store = session.store();
+  if (flags.replicaOf !== undefined) {
+    await using from = await openFrom(session, flags.replicaOf, flags);
+    const { capabilities, ...made } = await initReplica(session.runtime, store, from.repository);
+    session.say(
+      { event: "init", ...made, recoveryKey: null, ...(capabilities && { capabilities }) },
+      `replica made in ${shown(made.repository)}; what opens ${shown(from.repository.store.description)} opens it, the recovery key too`,
+    );
+    return 0;
+  }
   const secret = await findSecret(flags, session.place, true);
   const made = await init(session.runtime, store, secret);
   const { repository, fingerprint, recoveryKey, capabilities } = made;

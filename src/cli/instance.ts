@@ -1,20 +1,21 @@
-/** `holdall backup --instance`: what is taken and what is not, then the snapshot. */
+/** `holdall backup --instance`: what is taken, what is not, and whom it stops. */
 import {
-  type BackupOptions,
+  type BarrierFields,
   choose,
-  Failure,
   type HoldallEvent,
   inventory,
   livePlans,
   shown,
   toText,
+  type UnitPlan,
 } from "../index.ts";
 import { absolute } from "./arguments.ts";
 import type { Session } from "./session.ts";
 import { cacheBase, type Flags } from "./settings.ts";
+import { planStanding, type Standing, type StillFlags, stand } from "./still.ts";
 import { size, table } from "./words.ts";
 
-export interface InstanceFlags extends Flags {
+export interface InstanceFlags extends Flags, StillFlags {
   instance?: string;
   service?: string[];
   context?: string[];
@@ -39,25 +40,39 @@ function rows({ taken, left, credentials }: Plan): string[][] {
   ];
 }
 
-/** Units and name of the instance for a backup's options; tells first what they are. */
-export async function unitsOf(
-  session: Session,
-  flags: InstanceFlags,
-): Promise<Pick<BackupOptions, "units" | "instance">> {
-  if (flags.pause !== false) {
-    throw new Failure(
-      "usage",
-      "services cannot be made to stand still yet: give --no-pause to read them while they run",
-    );
-  }
+function barrierText(fields: BarrierFields): string {
+  const lines = fields.waves.map(({ services, handovers, processes }, at) => {
+    const before = handovers.length > 0 ? `flush ${handovers.join(", ")}, then ` : "";
+    const who = services.length > 0 ? `${services.join(", ")}: ` : "";
+    return `${at + 1}. ${before}stop ${who}${processes.map(shown).join(", ")}`;
+  });
+  const refused = fields.refusals.map((why) => `cannot stand still: ${shown(why)}`);
+  const long = `for about ${fields.predicted} ms, at most ${fields.maxPause} ms`;
+  return [...lines, ...(lines.length > 0 ? [long] : []), ...refused].join("\n");
+}
+
+/** What is saved of an instance, and how it is made to stand still for it. */
+export interface Prepared {
+  readonly instance: string;
+  /** As they are read while everything runs. */
+  readonly units: readonly UnitPlan[];
+  /** Makes it stand still; null with `--no-pause`. */
+  readonly stand: (() => Promise<Standing>) | null;
+}
+
+/** Units of the instance for a backup's options; tells first what they are, and whom it stops. */
+export async function prepare(session: Session, flags: InstanceFlags): Promise<Prepared> {
   const root = absolute(flags.instance ?? "").toString("utf8");
   const cache = flags.cache === false ? {} : { cache: cacheBase() };
-  const { inventory: found, facts } = await inventory(session.runtime, root, cache);
+  const { runtime } = session;
+  const { inventory: found, facts } = await inventory(runtime, root, cache);
   const choice = choose(facts, {
     ...(flags.service === undefined ? {} : { services: flags.service }),
     ...(flags.context === undefined ? {} : { contexts: flags.context }),
   });
   const units = livePlans(facts, choice);
+  const paused =
+    flags.pause === false ? null : await planStanding(runtime, facts, choice, found.rows, flags);
   const rebuild = (unit: string) =>
     found.rows.find((row) => `${row.service}/${row.unit}` === unit)?.rebuild ?? "";
   const plan: Plan = {
@@ -67,8 +82,8 @@ export async function unitsOf(
       unit: unit.id,
       context: unit.context,
       class: unit.class,
-      inside: unit.consistency[0],
-      across: unit.consistency[1],
+      inside: paused?.levels.get(unit.id)?.inside ?? unit.consistency[0],
+      across: paused?.levels.get(unit.id)?.across ?? unit.consistency[1],
       bytes: choice.taken[at]?.holding.bytes ?? 0,
       paths: unit.paths.map(toText),
     })),
@@ -77,7 +92,13 @@ export async function unitsOf(
       const id = `${unit.service}/${unit.id}`;
       return { unit: id, context, class: unit.class, why, rebuild: rebuild(id) };
     }),
+    ...(paused === null ? {} : { barrier: paused.barrier }),
   };
-  session.say(plan, table(rows(plan)));
-  return { units, instance: facts.instance.name };
+  session.say(
+    plan,
+    [table(rows(plan)), paused === null ? "" : barrierText(paused.barrier)].join("\n").trimEnd(),
+  );
+  const standing =
+    paused === null ? null : () => stand(runtime, facts, choice, paused, units, flags);
+  return { instance: facts.instance.name, units, stand: standing };
 }

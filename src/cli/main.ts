@@ -4,15 +4,21 @@
  *
  * Nothing heavy is imported here: what only names or describes verbs must answer at once.
  */
+import { existsSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { shown } from "../base/bytes.ts";
 import { Failure, toFailure } from "../base/failure.ts";
 import { VERSION } from "../base/version.ts";
 import { losslessArguments } from "./arguments.ts";
 import { programHelp, verbHelp } from "./help.ts";
 import { aborted, whenOverdue } from "./interrupt.ts";
 import { LOAD } from "./load.ts";
+<<<<<<< HEAD
+import { report } from "./report.ts";
+import { width } from "./terminal.ts";
+=======
+import { stateFolder } from "./settings.ts";
 import { paint, width } from "./terminal.ts";
+>>>>>>> barrier
 import { GLOBAL_OPTIONS, type OptionRow, VERBS } from "./verbs.ts";
 
 const many = (value: string, before: string[] | undefined) => [...(before ?? []), value];
@@ -40,6 +46,8 @@ function build(after: string[], finish: (status: number) => void): Command {
     command.action(async () => {
       const load = LOAD[name];
       if (load === undefined) throw new Failure("internal", `${name} has no code`);
+      if (name !== "thaw" && existsSync(stateFolder()))
+        await (await import("./thaw.ts")).mendLeft();
       const { run } = await load();
       const operands = name === "backup" ? command.args : [...command.args, ...after];
       finish(await run({ ...program.opts(), ...command.opts() }, operands, after));
@@ -78,23 +86,6 @@ function failureOf(error: unknown): Failure {
   // What was under way fails in its own way when it is stopped.
   if (aborted()) return INTERRUPTED;
   return toFailure(error);
-}
-
-function report(failure: Failure, json: boolean): number {
-  const { code, hint, exit } = failure;
-  const message = failure.message.replaceAll("\n", " ");
-  if (json) {
-    process.stdout.write(`${JSON.stringify({ event: "error", code, message, hint, exit })}\n`);
-  }
-  const lines = [`${paint("red", "holdall:")} ${shown(message)}`, `  ${paint("faint", hint)}`];
-  if (process.env.HOLDALL_DEBUG) lines.push(shownStack(failure));
-  process.stderr.write(`${lines.join("\n")}\n`);
-  return exit;
-}
-
-function shownStack(failure: Failure): string {
-  const stacks = [failure.stack, failure.cause instanceof Error ? failure.cause.stack : undefined];
-  return stacks.flatMap((s) => (s === undefined ? [] : s.split("\n").map(shown))).join("\n");
 }
 
 // A reader that went away, such as `head`, is an ordinary end.

@@ -53,7 +53,8 @@ for its fields; relative paths are relative to the file's folder; unknown fields
 .fi
 .PP
 The fields are repository (required), passphraseFile, passphraseCommand, keyfile, limitUpload and
-limitDownload; for s3://BUCKET/PREFIX also endpoint, region, addressing (path or host), profile,
+limitDownload (rates, also by the hour) and prices, an object of currency, storedGB (for a month),
+outGB, puts1000 and gets1000; for s3://BUCKET/PREFIX also endpoint, region, addressing (path or host), profile,
 accessKeyId, secretAccessKey, sessionToken, storageClass, lockDays (a number; what is put cannot be
 removed for so long), lockMode (governance or compliance) and plainHttp (true or false). These go
 before the AWS_* variables, which speak of one store and are not for another. Otherwise flags win over the environment, the environment over the file, and a prompt on the
@@ -65,8 +66,8 @@ const JSON_PART = `With
 every line of standard output is one object with a field
 .BR event ,
 as typed in HoldallEvent of the library, and the last line is the result: snapshot (backup; id is
-null after a dry run), init (with recoveryKey), restore, check, stats, keys (key list), key, drill,
-or error (code, message, hint, exit). Before it come phase, progress (backup), restoring (restore),
+null after a dry run), init (with recoveryKey), restore, sync, check, stats, keys (key list), key, drill,
+or error (code, message, hint, exit). Before it come phase, progress (backup), restoring (restore), syncing,
 trouble (a path that could not be handled as it is) and warning; with
 .B \\-\\-quiet
 there is neither phase nor progress. ls, find, diff and restore \\-\\-dry\\-run print an

@@ -44,7 +44,8 @@ export class Output {
   }
 
   show(event: HoldallEvent): void {
-    const moving = event.event === "progress" || event.event === "restoring";
+    const moving =
+      event.event === "progress" || event.event === "restoring" || event.event === "syncing";
     const silent = this.quiet && (moving || event.event === "phase");
     if (silent) return;
     if (this.isEvents) {

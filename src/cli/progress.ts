@@ -2,6 +2,9 @@
 import type { HoldallEvent, Phase } from "../index.ts";
 import { count, duration, size } from "./words.ts";
 
+/** Events that tell how far something is. */
+export type Moving = "progress" | "restoring" | "syncing";
+
 type Event<K extends HoldallEvent["event"]> = Extract<HoldallEvent, { event: K }>;
 
 /** Between two lines: on a terminal, and elsewhere. */
@@ -18,6 +21,7 @@ const PHASES: Record<Phase, string> = {
   mark: "looking what is needed",
   copy: "copying what is needed",
   check: "checking",
+  sync: "copying",
 };
 
 /** A rate that follows changes slowly, so that the time left does not jump. */
@@ -61,7 +65,7 @@ export class Progress {
   }
 
   /** A line for this event; null when it is too early for the next one. */
-  text(event: Event<"phase" | "progress" | "restoring">, now: number): string | null {
+  text(event: Event<"phase" | Moving>, now: number): string | null {
     // A log gets its first line after the first pause, a terminal at once.
     this.last ??= this.terminal ? Number.NEGATIVE_INFINITY : now;
     if (event.event === "phase") {
@@ -72,7 +76,7 @@ export class Progress {
     if (now - this.last < this.pause) return null;
     this.last = now;
     const phase = this.phase === undefined ? "" : `${PHASES[this.phase]}: `;
-    const parts = event.event === "progress" ? saved(event) : restored(event);
+    const parts = partsOf(event);
     if (rate > 0) parts.push(`${size(rate)}/s`);
     const left = (event.totalBytes ?? 0) - event.bytes;
     if (left > 0 && rate > 0) parts.push(`about ${duration(left / rate)} left`);
@@ -82,6 +86,15 @@ export class Progress {
 
 const of = (n: number, total: number | undefined, say: (n: number) => string) =>
   total !== undefined && total >= n ? `${say(n)} of ${say(total)}` : say(n);
+
+function partsOf(event: Event<Moving>): string[] {
+  if (event.event === "progress") return saved(event);
+  return event.event === "restoring" ? restored(event) : synced(event);
+}
+
+function synced(p: Event<"syncing">): string[] {
+  return [`snapshot ${p.snapshots + 1} of ${p.totalSnapshots}`, of(p.bytes, p.totalBytes, size)];
+}
 
 function saved(p: Event<"progress">): string[] {
   const files = p.totalFiles !== undefined && p.totalFiles >= p.files ? `${p.files} of ` : "";

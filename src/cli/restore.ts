@@ -60,9 +60,10 @@ export async function run(flags: RestoreFlags, [what = ""]: string[]): Promise<n
 }
 
 function text(result: RestoreResult, dryRun: boolean, seconds: number): string {
-  const { entries, bytes, written, deleted, troubles } = result;
+  const { entries, bytes, written, deleted, fetched, fetches, troubles } = result;
   const parts = [`${count(entries, "entry", "entries")}, ${size(bytes)}`];
   if (!dryRun) parts.push(`${size(written)} written`);
+  else parts.push(`${size(fetched)} to read in ${count(fetches, "range")}`);
   if (deleted > 0) parts.push(`${deleted} deleted`);
   const head = dryRun ? "dry run, nothing was changed: would restore" : "restored";
   const trouble =

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import {
   type HoldallEvent,
+  type HourlyRate,
   openRepository,
   openStore,
   type Rates,
@@ -14,9 +15,10 @@ import {
   Traffic,
   throttle,
 } from "../index.ts";
-import { byteCount, integer } from "./arguments.ts";
+import { integer } from "./arguments.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { Output, type Style } from "./output.ts";
+import { hourlyRate } from "./rates.ts";
 import { cacheBase, type Flags, findRepository, findSecret, type Place } from "./settings.ts";
 import { count, size } from "./words.ts";
 
@@ -25,8 +27,10 @@ export class Session {
   readonly runtime: Runtime;
   readonly place: Place;
   readonly output: Output;
-  private readonly traffic = new Traffic();
+  readonly traffic = new Traffic();
   private isRemote = false;
+  /** Whoever proves what is stored reads it there. */
+  stored = false;
 
   constructor(flags: Flags, style: Style = "run") {
     this.flags = flags;
@@ -41,26 +45,38 @@ export class Session {
     return given ? integer(given, "HOLDALL_WORKERS", 1, 1024) : availableParallelism();
   }
 
-  store(): Store {
-    const { flags, place } = this;
-    const rate = (name: keyof Rates, text: string | undefined): Partial<Rates> =>
-      text === undefined ? {} : { [name]: byteCount(text, "rate") };
-    const rates = {
-      ...rate("up", flags.limitUpload ?? place.named.limitUpload),
-      ...rate("down", flags.limitDownload ?? place.named.limitDownload),
+  /** The limits that hold for a place. */
+  rates({ named }: Place): { up?: HourlyRate; down?: HourlyRate } {
+    const { flags } = this;
+    const rate = (name: keyof Rates, text: string | undefined) =>
+      text === undefined ? {} : { [name]: hourlyRate(text) };
+    return {
+      ...rate("up", flags.limitUpload ?? named.limitUpload),
+      ...rate("down", flags.limitDownload ?? named.limitDownload),
     };
-    const { runtime, traffic } = this;
+  }
+
+  /** What is asked of the store is added to `traffic`. */
+  store(place: Place = this.place, traffic: Traffic = this.traffic): Store {
+    const { runtime, flags } = this;
+    const rates = this.rates(place);
     const opened = openStore(place.address, { runtime, traffic, s3: place.named });
-    this.isRemote = opened.folder === null;
+    this.isRemote ||= traffic === this.traffic && opened.folder === null;
     const store = retry(opened, runtime);
-    const limited = Object.keys(rates).length > 0 ? throttle(store, this.runtime, rates) : store;
+    const limited = Object.keys(rates).length > 0 ? throttle(store, runtime, rates) : store;
     return flags.readOnly ? readonly(limited) : limited;
   }
 
-  async open(): Promise<Repository> {
-    const secret = await findSecret(this.flags, this.place);
-    const options = this.flags.cache === false ? {} : { cache: cacheBase() };
-    return openRepository(this.store(), secret, this.runtime, options);
+  /** `named`: a secret that the config file has for the place wins over all others. */
+  async open(
+    place: Place = this.place,
+    store: Store = this.store(place),
+    flags: Flags = this.flags,
+    named = false,
+  ): Promise<Repository> {
+    const secret = await findSecret(flags, place, false, named);
+    const cache = this.flags.cache === false ? {} : { cache: cacheBase() };
+    return openRepository(store, secret, this.runtime, { ...cache, stored: this.stored });
   }
 
   /** A result: one line of JSON, or text; and what it took of the store. */

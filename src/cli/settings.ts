@@ -1,5 +1,5 @@
 /** Where repository and secret come from: flags, environment, the config file, then a prompt. */
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure, type Secret, toBytes } from "../index.ts";
 import { utf8 } from "./arguments.ts";
@@ -33,6 +33,15 @@ export function cacheBase(): string {
   return own || join(shared || join(homedir(), ".cache"), "holdall");
 }
 
+/** Folder of what a barrier under way leaves for others; it ends with the machine's run. */
+export function stateFolder(): string {
+  const { HOLDALL_STATE: own, XDG_RUNTIME_DIR: shared } = process.env;
+  if (own) return own;
+  const user = process.getuid?.() ?? 0;
+  if (user === 0) return "/run/holdall";
+  return shared ? join(shared, "holdall") : join(tmpdir(), `holdall-${user}`);
+}
+
 export interface Place {
   readonly address: string;
   readonly named: Named;
@@ -55,8 +64,16 @@ function first(sources: readonly Source[]): Secret | undefined {
   return value === undefined ? undefined : read?.(value);
 }
 
-/** Flags win over the environment, that over the named repository, and a prompt comes last. */
-export async function findSecret(flags: Flags, { named }: Place, twice = false): Promise<Secret> {
+/**
+ * Flags win over the environment, that over the named repository, and a prompt comes last. Where
+ * two repositories are opened, what is said of one by its name wins (`own`).
+ */
+export async function findSecret(
+  flags: Flags,
+  { named }: Place,
+  twice = false,
+  own = false,
+): Promise<Secret> {
   const env = process.env;
   const flagged: Source[] = [
     [flags.recoveryKeyFile, recoveryKeyFile],
@@ -78,7 +95,11 @@ export async function findSecret(flags: Flags, { named }: Place, twice = false):
   if (flagged.filter(([value]) => value !== undefined).length > 1) {
     throw new Failure("usage", "the flags give more than one secret");
   }
-  const given = first(flagged) ?? first(fromEnvironment) ?? first(fromFile);
+  const given =
+    (own ? first(fromFile) : undefined) ??
+    first(flagged) ??
+    first(fromEnvironment) ??
+    first(fromFile);
   if (given !== undefined) return given;
   // Terminal modules cost some of each start: only a prompt loads them.
   const { askPassphrase } = await import("./prompt.ts");

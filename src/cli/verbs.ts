@@ -1,4 +1,5 @@
 /** The verbs as data: parsing, help, man page and completion all come from this table. */
+import { FROM, SYNC } from "./sync_row.ts";
 
 export interface OptionRow {
   /** `-l, --long` or `--to <folder>`: as people type it. */
@@ -48,7 +49,10 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   { flags: "-q, --quiet", about: "print results and errors only" },
   { flags: "--read-only", about: "refuse to write to the repository" },
   { flags: "--no-cache", about: "keep nothing between runs, and use nothing kept" },
-  { flags: "--limit-upload <rate>", about: "most bytes a second to the store, such as 2M" },
+  {
+    flags: "--limit-upload <rate>",
+    about: "most bytes a second to the store, such as 2M, or by the hour: '08-18 500k, 2M'",
+  },
   { flags: "--limit-download <rate>", about: "most bytes a second from the store" },
 ];
 
@@ -58,13 +62,19 @@ const BACKUP: Verb = {
   notes: [
     "Nothing is left out unless asked for. An unchanged file is not read again.",
     "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
+<<<<<<< HEAD
+    "With --sync the backup is followed by a sync of all that the other repository lacks. Both are done whatever becomes of the other, both tell how they ended, and the exit status is that of the first that failed.",
+=======
+    "Its services stand still for a moment: those that others depend on last, each engine flushed before it stops. Without --no-pause nothing is saved when they cannot; --dry-run tells whom it would stop, in what order, and each unit's level in itself and with the others.",
+>>>>>>> barrier
   ],
   examples: [
     "holdall backup /srv /home",
     "holdall backup --exclude '*.tmp' --exclude-caches /home",
     "pg_dump shop | holdall backup --stdin shop.sql",
     "holdall backup --command shop.sql -- pg_dump shop",
-    "holdall backup --instance ~/hero --no-pause --dry-run",
+    "holdall backup --instance ~/hero --dry-run",
+    "holdall backup --instance ~/hero --max-pause 2 --require process-crash",
   ],
   options: [
     { flags: "--exclude <pattern>", about: "leave out what matches (gitignore rules)", many: true },
@@ -79,9 +89,19 @@ const BACKUP: Verb = {
     { flags: "--service <name>", about: "... of this service only", many: true },
     { flags: "--context <name>", about: "... of this context only", many: true },
     { flags: "--no-pause", about: "read an instance while its services run" },
+    {
+      flags: "--max-pause <seconds>",
+      about: "longest time that its services may stand still",
+      fallback: "5",
+    },
+    {
+      flags: "--require <level>",
+      about: "save no unit in a lower level, such as process-crash or 'process-crash,one moment'",
+    },
     { flags: "--stdin <name>", about: "save standard input under this name" },
     { flags: "--command <name>", about: "save the output of the command after -- under this name" },
     { flags: "--dry-run", about: "read and count, store nothing" },
+    { flags: "--sync <place>", about: "then copy into this repository, too", many: true },
     { flags: "--force", about: "read every file again" },
     { flags: "--host <name>", about: "name of this machine in the snapshot" },
     { flags: "--level <n>", about: "zstd level, -7 to 19", fallback: "3" },
@@ -206,7 +226,21 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   init: {
     operands: "",
     about: "make a repository and show its recovery key once",
-    examples: ["holdall -r /backup/repo init"],
+    notes: [
+      "A replica has the keys of another repository, so that sync copies packs between them as they are; whatever opens the one opens the other.",
+    ],
+    examples: [
+      "holdall -r /backup/repo init",
+      "holdall -r /mnt/usb/repo init --replica-of /backup/repo",
+    ],
+    options: [
+      {
+        flags: "--replica-of <place>",
+        about: "take keys and secrets from this repository",
+        completes: "folder",
+      },
+      ...FROM,
+    ],
   },
   backup: BACKUP,
   inventory: {
@@ -291,6 +325,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     options: [{ flags: "--host <name>", about: "name of this machine in the repository" }],
   },
   prune: PRUNE,
+  sync: SYNC,
   check: {
     operands: "",
     about: "prove that the snapshots can be restored",
@@ -318,6 +353,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     about: "show or clear what is kept between runs",
     actions: { list: "caches and their sizes (default)", clear: "remove them all" },
     examples: ["holdall cache", "holdall cache clear"],
+  },
+  thaw: {
+    operands: "",
+    about: "continue and put back what a killed backup of an instance left",
+    notes: ["Every other command does it, too, when it starts."],
+    examples: ["holdall thaw"],
+    options: [{ flags: "--forget", about: "drop what cannot be put back any more" }],
   },
   completion: {
     operands: "<shell>",
@@ -359,6 +401,7 @@ export const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["HOLDALL_PASSPHRASE", "the passphrase"],
   ["HOLDALL_CONFIG", "the config file"],
   ["HOLDALL_CACHE", "folder for caches; $XDG_CACHE_HOME/holdall or ~/.cache/holdall if unset"],
+  ["HOLDALL_STATE", "folder for what a backup of an instance has stopped, while it has"],
   ["HOLDALL_WORKERS", "threads that read, cut, compress and seal; all processors if unset"],
   [
     "AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE",

@@ -4,7 +4,7 @@
  * A subvolume below a source would be an empty folder in the snapshot: it is refused unless it is a
  * source itself. Who may not delete a snapshot must not make one: that is tried first.
  */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { rmdir } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { Failure } from "../base/failure.ts";
@@ -14,6 +14,8 @@ import { inStage, makeStage, type Stage } from "./stage.ts";
 
 const bytes = (path: string) => Buffer.from(path);
 const placeOf = (path: string) => native.placeOf(bytes(path));
+const isFolder = (path: string) =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 const ROOT_INODE = 256;
 
 interface Subvolume {
@@ -38,7 +40,7 @@ function rootOf(path: string): string {
 
 function refuseNested(sources: readonly Source[]): void {
   for (const source of sources) {
-    if (!statSync(source).isDirectory()) continue;
+    if (!isFolder(source)) continue;
     const nested = native.subvolumesBelow(bytes(source)).map((p) => join(source, p.toString()));
     const unsaid = nested.find((path) => !sources.includes(path));
     if (unsaid !== undefined) {
@@ -67,7 +69,7 @@ function viewOf(stage: Stage, sources: readonly Source[], roots: Map<Source, Sub
     if (subvolume === undefined) throw new Failure("internal", `${source} was not cut`);
     return join(stage.path, subvolume.name, relative(subvolume.root, source));
   };
-  const folder = (source: Source) => (statSync(source).isDirectory() ? source : dirname(source));
+  const folder = (source: Source) => (isFolder(source) ? source : dirname(source));
   const folders = sources.map((source) => {
     const subvolume = roots.get(source);
     const path = folder(source);
@@ -83,6 +85,8 @@ function viewOf(stage: Stage, sources: readonly Source[], roots: Map<Source, Sub
     folders,
     async prove() {
       for (const source of sources) {
+        // A file that need not be there, such as a log that was closed.
+        if (!existsSync(source) && !existsSync(at(source))) continue;
         const [live, view] = [placeOf(source), placeOf(at(source))];
         if (live.inode !== view.inode || view.subvolume === live.subvolume) {
           throw new Failure("not_still", `${source} in the snapshot is not what it is outside`);
@@ -103,7 +107,7 @@ export const btrfs: Freezer = {
       const byRoot = new Map<string, Subvolume>();
       const roots = new Map<Source, Subvolume>();
       for (const source of sources) {
-        const root = rootOf(source);
+        const root = rootOf(isFolder(source) ? source : dirname(source));
         const subvolume = byRoot.get(root) ?? { root, name: `s${byRoot.size}` };
         byRoot.set(root, subvolume);
         roots.set(source, subvolume);

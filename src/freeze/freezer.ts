@@ -12,7 +12,7 @@
  */
 import type { Runtime } from "../base/runtime.ts";
 
-/** What is to be cut: an absolute path that exists, without links in it. */
+/** What is to be cut: an absolute path without links in it; its folder exists. */
 export type Source = string;
 
 /** How a place stands still, best first. */

@@ -14,11 +14,15 @@ type Mirror = InstanceType<typeof native.Mirror>;
 
 const bytes = (path: string) => Buffer.from(path);
 
+const look = (path: string) => statSync(path, { throwIfNoEntry: false });
+
 /** A source, and the folder of the stage that it lies in: one for each folder it comes from. */
 interface Part {
   readonly source: Source;
   readonly into: string;
   readonly mirror: Mirror;
+  /** A folder, and not a file of the folder that it lies in. */
+  readonly whole: boolean;
 }
 
 async function pass(parts: readonly Part[], mapped: readonly Buffer[]): Promise<void> {
@@ -35,8 +39,7 @@ function viewOf(kind: FreezerKind, stage: Stage, parts: readonly Part[]): View {
     if (part === undefined) throw new Failure("internal", `${source} was not cut`);
     return join(part.into, basename(source));
   };
-  const folders = parts.map(({ source, into }) => {
-    const whole = statSync(source).isDirectory();
+  const folders = parts.map(({ source, into, whole }) => {
     return whole ? { path: source, view: at(source) } : { path: dirname(source), view: into };
   });
   return {
@@ -46,9 +49,9 @@ function viewOf(kind: FreezerKind, stage: Stage, parts: readonly Part[]): View {
     folders,
     async prove() {
       for (const source of parts.map((p) => p.source)) {
-        const [live, view] = [statSync(source), statSync(at(source))];
-        const same = live.mode === view.mode && live.mtimeMs === view.mtimeMs;
-        if (!same || (live.isFile() && live.size !== view.size)) {
+        const [live, view] = [look(source), look(at(source))];
+        const same = live?.mode === view?.mode && live?.mtimeMs === view?.mtimeMs;
+        if (!same || (live?.isFile() && live.size !== view?.size)) {
           throw new Failure("not_still", `${source} in the View is not what it is outside`);
         }
       }
@@ -82,7 +85,8 @@ export const mirrored = (kind: "reflink" | "copy"): Freezer => ({
       for (const source of sources) await mkdir(into(source), { recursive: true });
       const parts = sources.map((source) => {
         const mirror = new native.Mirror(kind === "reflink");
-        return { source, into: into(source), mirror };
+        const whole = look(source)?.isDirectory() ?? false;
+        return { source, into: into(source), mirror, whole };
       });
       // A page that is dirty already takes further stores without moving a time.
       await native.syncFileSystem(bytes(stage.path));

@@ -1,4 +1,6 @@
 /** From a name to a freezer: an explicit table; and which one each file system is best served by. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { native } from "../seam/native.ts";
@@ -75,7 +77,9 @@ export const bestFreezer: Omit<Freezer, "kind"> = {
   async prepare(runtime, sources, mapped): Promise<Prepared> {
     const groups = new Map<string, Source[]>();
     for (const source of sources) {
-      const { kind, fileSystem } = native.placeOf(Buffer.from(source));
+      const { kind, fileSystem } = native.placeOf(
+        Buffer.from(existsSync(source) ? source : dirname(source)),
+      );
       const key = `${kind} ${fileSystem}`;
       groups.set(key, [...(groups.get(key) ?? []), source]);
     }

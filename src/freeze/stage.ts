@@ -2,6 +2,7 @@
  * A folder of one's own beside what is cut, on the same file system: snapshots and copies lie in it.
  * One that a killed run left is found by its owner, who is gone, and taken away.
  */
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Failure } from "../base/failure.ts";
@@ -74,7 +75,9 @@ async function clearAbandoned(folder: string): Promise<void> {
 export async function makeStage(runtime: Runtime, paths: readonly string[]): Promise<Stage> {
   const folder = commonFolder(paths);
   const [first = "/"] = paths;
-  if (placeOf(folder).fileSystem !== placeOf(first).fileSystem) {
+  if (
+    placeOf(folder).fileSystem !== placeOf(existsSync(first) ? first : dirname(first)).fileSystem
+  ) {
     const why = "is the root of a file system: there is no place beside it for its View";
     throw new Failure("not_still", `${first} ${why}`);
   }

@@ -1,5 +1,6 @@
 /**
- * The local cache of a repository: opened index runs, and the heads this client has seen.
+ * The local cache of a repository: opened index runs, stored records, and the heads this client has
+ * seen.
  *
  * Invariants: everything in it can be lost; nothing in it is believed against the store; several
  * processes use it at once, for its files are whole under their names and never change.
@@ -14,7 +15,9 @@ import { bareName } from "./layout.ts";
 /** A temporary file of a killed process is only left this long, in milliseconds. */
 const STALE = 3600_000;
 
-const RUNS = "index";
+/** Folders of the cache: opened runs, and records as they are stored. */
+export const KEPT = ["index", "snapshot", "claim", "fence", "condemned", "tombstone"] as const;
+export type Kept = (typeof KEPT)[number];
 const HEADS = "heads";
 const LOCKS = "locks";
 
@@ -30,24 +33,36 @@ export class Cache {
     const place = native.contentHash(Buffer.from(store)).slice(0, 16);
     const folder = join(base, `${hex(lineage)}-${place}`);
     try {
-      await mkdir(join(folder, RUNS), { recursive: true, mode: 0o700 });
+      for (const kept of KEPT) {
+        await mkdir(join(folder, kept), { recursive: true, mode: 0o700 });
+      }
       return new Cache(folder);
     } catch {
       return null;
     }
   }
 
-  /** Where the opened run of this bare name is, or is to be, kept. */
-  run(name: string): string {
-    return join(this.folder, RUNS, name);
+  /** Where what has this bare name is, or is to be, kept. */
+  path(kept: Kept, name: string): string {
+    return join(this.folder, kept, name);
   }
 
-  /** Drops the runs that a listing no longer has. */
-  async dropOthers(listed: ReadonlySet<string>, now: number): Promise<void> {
-    const names = await readdir(join(this.folder, RUNS)).catch(() => []);
+  /** A record as it is stored; null when it is not here, or not whole. */
+  async record(kept: Kept, name: string): Promise<Buffer | null> {
+    const bytes = await readFile(this.path(kept, name)).catch(() => null);
+    return bytes !== null && name.startsWith(native.contentHash(bytes)) ? bytes : null;
+  }
+
+  async keep(kept: Kept, name: string, bytes: Uint8Array, unique: Buffer): Promise<void> {
+    await replace(this.path(kept, name), bytes, unique);
+  }
+
+  /** Drops what a listing no longer has. */
+  async dropOthers(kept: Kept, listed: ReadonlySet<string>, now: number): Promise<void> {
+    const names = await readdir(join(this.folder, kept)).catch(() => []);
     for (const name of names) {
       if (listed.has(name)) continue;
-      const path = this.run(name);
+      const path = this.path(kept, name);
       // Another process may be writing a temporary file, or have seen a newer listing.
       const age = now - (await stat(path).catch(() => ({ mtimeMs: now }))).mtimeMs;
       if (bareName(name) !== null || age > STALE) await rm(path, { force: true });
@@ -77,8 +92,8 @@ export class Cache {
   }
 }
 
-/** A small text of this client's own, replaced whole. */
-async function replace(path: string, text: string, unique: Buffer): Promise<void> {
+/** A file of this client's own, replaced whole. */
+async function replace(path: string, text: string | Uint8Array, unique: Buffer): Promise<void> {
   const temporary = `${path}.${hex(unique)}`;
   try {
     await writeFile(temporary, text, { mode: 0o600 });

@@ -11,7 +11,7 @@ import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Config } from "../format/config.ts";
 import { allow, type Operation } from "../format/flags.ts";
-import { type JobWatch, runJob } from "../seam/job.ts";
+import { type JobWatch, runJob, runTransfer } from "../seam/job.ts";
 import {
   type Contents,
   type Index,
@@ -22,6 +22,7 @@ import {
 } from "../seam/native.ts";
 import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
+import { kept } from "./kept.ts";
 import { bareName, isLasting, type Kind, objectPath } from "./layout.ts";
 import { Log, type Readable } from "./log.ts";
 import { getChecked, isMiss, listAll, ofObject, stray } from "./objects.ts";
@@ -38,6 +39,8 @@ const RUN_PACKS = 256;
 export interface OpenOptions {
   /** A folder for local caches; without it nothing is kept between runs. */
   readonly cache?: string;
+  /** Records are read from the store, whatever the cache has of them. */
+  readonly stored?: boolean;
 }
 
 export interface IndexOptions {
@@ -204,7 +207,7 @@ export class Repository implements AsyncDisposable {
     const damaged: { name: string; reason: string }[] = [];
     await mapBounded(runs, FETCHES, async ({ name: path }) => {
       const name = bareName(path) ?? "";
-      const kept = this.cache?.run(name);
+      const kept = this.cache?.path("index", name);
       if (kept && !stored && index.addCached(kept)) return;
       try {
         index.add(this.keyring, name, await this.get(path), kept);
@@ -218,7 +221,7 @@ export class Repository implements AsyncDisposable {
     });
     if (!some) {
       const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
-      await this.cache?.dropOthers(listed, this.runtime.clock.now());
+      await this.cache?.dropOthers("index", listed, this.runtime.clock.now());
     }
     return { index, runs, packs, damaged };
   }
@@ -251,16 +254,29 @@ export class Repository implements AsyncDisposable {
   }
 
   /** The contents of one pack, of which no more is read; null when they are damaged or gone. */
-  async contents({ name: path, length }: Listed): Promise<Contents | null> {
+  contents({ name: path, length }: Listed): Promise<Contents | null> {
     const { signal } = this.runtime;
-    const read = (offset: number, end: number) =>
-      this.store.get(path, { offset, length: end - offset }, signal);
+    return this.openContents(bareName(path) ?? "", length, (offset, end) =>
+      this.store.get(path, { offset, length: end - offset }, signal),
+    );
+  }
+
+  /** The contents of a pack whose bytes are here; null when they are damaged. */
+  contentsOf(name: string, bytes: Buffer): Promise<Contents | null> {
+    return this.openContents(name, bytes.length, async (at, end) => bytes.subarray(at, end));
+  }
+
+  private async openContents(
+    name: string,
+    length: number,
+    read: (offset: number, end: number) => Promise<Buffer>,
+  ): Promise<Contents | null> {
     try {
       const at = length - PACK_TAIL;
       if (at < 0) return null;
       const tail = await read(at, length);
       const sealed = await read(native.Contents.start(this.keyring, length, tail), at);
-      return native.Contents.open(this.keyring, bareName(path) ?? "", length, tail, sealed);
+      return native.Contents.open(this.keyring, name, length, tail, sealed);
     } catch (error) {
       // Whatever lies in it is missed by whoever needs it.
       ofObject(error);
@@ -270,9 +286,13 @@ export class Repository implements AsyncDisposable {
 
   /** Puts index runs that speak of these packs, so that nobody has to read their contents again. */
   async putRuns(packs: readonly Contents[], claim: Buffer): Promise<void> {
-    for (let at = 0; at < packs.length; at += RUN_PACKS) {
-      const part = packs.slice(at, at + RUN_PACKS);
-      await this.putSealed("index", native.sealRun(this.keyring, claim, part), claim);
+    const domains = new Map<string, Contents[]>();
+    for (const pack of packs) domains.set(pack.domain, [...(domains.get(pack.domain) ?? []), pack]);
+    for (const own of domains.values()) {
+      for (let at = 0; at < own.length; at += RUN_PACKS) {
+        const part = own.slice(at, at + RUN_PACKS);
+        await this.putSealed("index", native.sealRun(this.keyring, claim, part), claim);
+      }
     }
   }
 
@@ -289,7 +309,39 @@ export class Repository implements AsyncDisposable {
       fetch: (pack: string, offset: number, length: number) =>
         this.store.get(objectPath("pack", pack), { offset, length }, this.runtime.signal),
     };
-    return runJob<T>(this.keyring, index, full, store, watch, this.runtime.signal);
+    const own = { keyring: this.keyring, index };
+    return runJob<T>(own, full, store, watch, this.runtime.signal);
+  }
+
+  /** Runs a native job that reads another repository and writes this one. */
+  transfer<T>(
+    index: Index,
+    from: { readonly repository: Repository; readonly index: Index },
+    spec: JobSpec,
+    watch: RepositoryWatch = {},
+  ): Promise<T> {
+    this.enter("sync");
+    const { signal } = this.runtime;
+    const [own, other] = [this.store.folder, from.repository.store.folder];
+    const full = {
+      ...spec,
+      ...(own === null ? {} : { folder: Buffer.from(own) }),
+      ...(other === null ? {} : { otherFolder: Buffer.from(other) }),
+    };
+    const store = {
+      put: async (kind: "pack" | "index", name: string, bytes: Buffer) => {
+        await this.putSealed(kind, { name, bytes }, spec.claim);
+        if (kind === "index") await watch.indexed?.();
+      },
+      fetch: (pack: string, offset: number, length: number, others: boolean) =>
+        (others ? from.repository : this).store.get(
+          objectPath("pack", pack),
+          { offset, length },
+          signal,
+        ),
+    };
+    const source = { keyring: from.repository.keyring, index: from.index };
+    return runTransfer<T>(source, { keyring: this.keyring, index }, full, store, watch, signal);
   }
 }
 
@@ -329,5 +381,8 @@ export async function openRepository(
   });
   const { cache: base } = options;
   const cache = base ? await Cache.open(base, config.lineage, store.description) : null;
-  return new Repository(store, unlocked, cache, runtime);
+  // Of a folder the very objects are as near.
+  const near = cache === null || options.stored || store.folder !== null;
+  const place = near ? store : kept(store, cache, runtime);
+  return new Repository(place, unlocked, cache, runtime);
 }

@@ -52,7 +52,8 @@ export async function unlock(store: Store, secret: Secret, runtime: Runtime): Pr
   throw unopened(store, secret, slots, retired);
 }
 
-function isRetired(config: Config, slot: string): boolean {
+/** Whether a key slot is no longer accepted. */
+export function isRetired(config: Config, slot: string): boolean {
   const hash = slotHash(slot);
   return config.retired.some((r) => r.equals(hash));
 }

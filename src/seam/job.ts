@@ -11,7 +11,8 @@ import {
 
 export interface JobStore {
   put(kind: "pack" | "index", name: string, bytes: Buffer): Promise<unknown>;
-  fetch(pack: string, offset: number, length: number): Promise<Buffer>;
+  /** `other`: the pack is the source's of a transfer. */
+  fetch(pack: string, offset: number, length: number, other: boolean): Promise<Buffer>;
 }
 
 export interface JobWatch {
@@ -23,11 +24,39 @@ export interface JobWatch {
 
 const TICK = 250;
 
+/** A repository as the core sees it. */
+export interface Side {
+  readonly keyring: Keyring;
+  readonly index: Index;
+}
+
 /** Resolves with the job's result when everything it put is durable. */
 export function runJob<T>(
-  keyring: Keyring,
-  index: Index,
+  { keyring, index }: Side,
   spec: JobSpec,
+  store: JobStore,
+  watch: JobWatch,
+  signal: AbortSignal,
+): Promise<T> {
+  return follow((on) => native.start(keyring, index, spec, on), store, watch, signal);
+}
+
+/** The same for a job that reads one repository and writes another. */
+export function runTransfer<T>(
+  from: Side,
+  to: Side,
+  spec: JobSpec,
+  store: JobStore,
+  watch: JobWatch,
+  signal: AbortSignal,
+): Promise<T> {
+  const begin = (on: (event: JobEvent) => void) =>
+    native.transfer(from.keyring, from.index, to.keyring, to.index, spec, on);
+  return follow(begin, store, watch, signal);
+}
+
+function follow<T>(
+  begin: (on: (event: JobEvent) => void) => Job,
   store: JobStore,
   watch: JobWatch,
   signal: AbortSignal,
@@ -45,10 +74,15 @@ export function runJob<T>(
           (error: unknown) => job.reply(request, said(error)),
         );
       },
-      fetch: ({ request, name, offset, length }) => {
-        store.fetch(name, offset, length).then(
+      fetch: ({ request, name, offset, length, other }) => {
+        store.fetch(name, offset, length, other).then(
           (bytes) => job.give(request, bytes, null),
-          (error: unknown) => job.give(request, null, said(error)),
+          (error: unknown) => {
+            // What stops one object stops only what needs it.
+            const { code, message } = toFailure(error);
+            const lost = code === "object_missing" || code === "damaged";
+            job.give(request, null, lost ? message : said(error), lost);
+          },
         );
       },
       rows: ({ bytes }) => watch.rows?.(bytes),
@@ -66,9 +100,7 @@ export function runJob<T>(
           );
       },
     };
-    const job: Job = native.start(keyring, index, spec, (event) =>
-      (act[event.event] as (e: JobEvent) => void)(event),
-    );
+    const job = begin((event) => (act[event.event] as (e: JobEvent) => void)(event));
     const cancel = () => job.cancel();
     signal.addEventListener("abort", cancel);
     if (signal.aborted) cancel();

@@ -19,7 +19,7 @@ export interface Patience {
   readonly longestPause: number;
   /** How long nothing may get through. */
   readonly outage: number;
-  /** The same before anything ever got through: a wrong address is no outage. */
+  /** The same before anything ever got through, if not 0: a wrong address is no outage. */
   readonly atFirst: number;
 }
 
@@ -40,10 +40,13 @@ export function again(runtime: Runtime, patience: Patience): Again {
   let successes = 0;
   let told = false;
   const isSpent = (failure: Failure, attempt: number, since: number, before: number): boolean => {
-    if (attempt < patience.attempts) return false;
-    const alone = successes > before && toldOf(failure)?.busy !== true;
-    const bound = successes === 0 ? patience.atFirst : patience.outage;
-    return alone || attempt >= MOST || runtime.clock.now() - since >= bound;
+    if (attempt >= MOST) return true;
+    const busy = toldOf(failure)?.busy === true;
+    const nothingYet = successes === 0 && !busy && patience.atFirst > 0;
+    const overdue =
+      runtime.clock.now() - since >= (nothingYet ? patience.atFirst : patience.outage);
+    const alone = successes > before && !busy;
+    return nothingYet ? overdue : attempt >= patience.attempts && (alone || overdue);
   };
   return async (act) => {
     const since = runtime.clock.now();

@@ -1,12 +1,13 @@
-/** Keeps a store's traffic below so many bytes a second, up and down apart. */
+/** Keeps a store's traffic below so many bytes a second, up and down apart, by the hour. */
+import { finishAt, type HourlyRate, steady } from "../base/rate.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Store } from "./store.ts";
 import { through } from "./through.ts";
 
 export interface Rates {
-  /** Bytes a second; absent means unbounded. */
-  readonly up?: number;
-  readonly down?: number;
+  /** Bytes a second, always or by the hour; absent means unbounded. */
+  readonly up?: number | HourlyRate;
+  readonly down?: number | HourlyRate;
 }
 
 /** The same store, at most this many bytes a second up and down. */
@@ -30,12 +31,16 @@ export function throttle(inner: Store, runtime: Runtime, rates: Rates): Store {
 }
 
 /** Waits until `bytes` more fit below the rate. */
-function bucket(runtime: Runtime, rate: number | undefined): (bytes: number) => Promise<void> {
+function bucket(
+  { clock }: Runtime,
+  given: number | HourlyRate | undefined,
+): (bytes: number) => Promise<void> {
+  if (given === undefined) return async () => undefined;
+  const rates = typeof given === "number" ? steady(given) : given;
   let freeAt = 0;
   return async (bytes) => {
-    if (rate === undefined) return;
-    const now = runtime.clock.now();
-    freeAt = Math.max(freeAt, now) + (bytes * 1000) / rate;
-    if (freeAt > now) await runtime.clock.sleep(freeAt - now);
+    const now = clock.now();
+    freeAt = finishAt(rates, Math.max(freeAt, now), bytes);
+    if (freeAt > now) await clock.sleep(freeAt - now);
   };
 }

@@ -11,6 +11,8 @@ import type { Repository } from "../repo/repository.ts";
 import { rootsOf, sectionsOf, total } from "../repo/units.ts";
 
 const ROOT = Buffer.from("/");
+/** Ranges that are asked for at once of a store that is no local folder. */
+const FETCHES = 8;
 
 export interface RestoreOptions {
   /** A path inside the snapshot; `/` is all of it. */
@@ -29,6 +31,9 @@ export interface RestoreResult {
   /** Bytes that were not there already. */
   readonly written: number;
   readonly deleted: number;
+  /** Stored bytes that were read, or would be, and in how many ranges of packs. */
+  readonly fetched: number;
+  readonly fetches: number;
   readonly troubles: number;
 }
 
@@ -47,7 +52,8 @@ const lacks = ({ rules, troubles }: Section) => rules.length + troubles.length >
  *
  * Emits `restoring` about four times a second and `trouble` for each path that could not be made as
  * it was; those are counted, and do not fail the call. Fails with `no_entry` when the snapshot has
- * no such path, `interrupted` when the signal aborts, and with the codes of the file system.
+ * no such path, `interrupted` when the signal aborts, with the codes of the file system, and with
+ * those of a store that is no local folder when it does not answer.
  */
 export async function restore(
   runtime: Runtime,
@@ -67,7 +73,8 @@ export async function restore(
     target: typeof options.target === "string" ? Buffer.from(options.target) : options.target,
     delete: options.delete ?? false,
     dry: options.dryRun ?? false,
-    workers: options.workers,
+    // Each worker waits for a range of its own: where that takes long, more of them wait at once.
+    workers: Math.max(options.workers, repository.store.folder === null ? FETCHES : 1),
   } as const;
   const troubles = await repository.reading(async (index) => {
     const met: [Buffer, string][] = [];
@@ -86,6 +93,6 @@ export async function restore(
   for (const [path, message] of troubles) {
     runtime.emit({ event: "trouble", ...pathFields(path), message });
   }
-  const [entries = 0, bytes = 0, written = 0, deleted = 0] = counters;
-  return { entries, bytes, written, deleted, troubles: troubles.length };
+  const [entries = 0, bytes = 0, written = 0, deleted = 0, fetched = 0, fetches = 0] = counters;
+  return { entries, bytes, written, deleted, fetched, fetches, troubles: troubles.length };
 }

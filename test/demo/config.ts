@@ -17,7 +17,17 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { needed, PYTHON } from "./parts.ts";
-import { as, DAEMONS, dataOf, type Place, PROJECT, secret, socketsOf } from "./place.ts";
+import {
+  as,
+  CONTEXTS,
+  type Context,
+  DAEMONS,
+  dataOf,
+  type Place,
+  PROJECT,
+  secret,
+  socketsOf,
+} from "./place.ts";
 import { folderOf, type Service } from "./services.ts";
 
 /** Databases of PostgreSQL belong to this user of its own; who may connect, may be it. */
@@ -141,20 +151,32 @@ export function configure(place: Place, services: readonly Service[], zinit: boo
   own(place, join(place.root, "var"), join(place.root, "cfg"), join(place.root, "bin"));
 }
 
-/** Makes an empty PostgreSQL cluster, which only its own program can. */
+/** One context answers before its commits are on the disk, as services with little to lose do. */
+const RELAXED: Context = "acme";
+
+/**
+ * Makes a PostgreSQL cluster with a tablespace and a database for each context, and ends it again:
+ * a log that still has the making of the tablespace would make it again at its first path, so that
+ * whoever recovered a copy of it would write into the source.
+ */
 export function initCluster(place: Place): void {
   const data = join(dataOf(place, "postgres"), "data");
   const space = join(dataOf(place, "postgres"), "space");
-  if (existsSync(data)) return;
   mkdirSync(space, { mode: 0o700 });
   own(place, dataOf(place, "postgres"));
+  const run = (input: string, ...words: string[]) => {
+    const [command = "", ...rest] = [...as(place), ...words];
+    execFileSync(command, rest, { input, stdio: ["pipe", "pipe", "pipe"], cwd: "/" });
+  };
   const flags = ["--no-sync", "--auth=trust", "--locale=C", "--encoding=UTF8"];
-  const [command = "", ...words] = [
-    ...as(place),
-    needed("initdb"),
-    ...["-D", data, "-U", POSTGRES_USER, ...flags],
+  run("", needed("initdb"), "-D", data, "-U", POSTGRES_USER, ...flags);
+  const statements = [
+    `CREATE TABLESPACE space LOCATION '${space.replaceAll("'", "''")}'`,
+    ...CONTEXTS.map((context) => `CREATE DATABASE ${context}`),
+    `ALTER DATABASE ${RELAXED} SET synchronous_commit = off`,
   ];
-  execFileSync(command, words, { stdio: "pipe", cwd: "/" });
+  const single = ["--single", "-D", data, "-c", "fsync=off", "postgres"];
+  run(`${statements.join("\n")}\n`, needed("postgres"), ...single);
 }
 
 /** Points what holds an absolute path in it to this root: tablespaces, and borrowed objects. */

@@ -18,7 +18,7 @@ import { isReady } from "./ready.ts";
 import { choose, type Service } from "./services.ts";
 import { type Supervisor, until } from "./supervisor.ts";
 import { chains, UNITS } from "./units.ts";
-import { zinit } from "./zinit.ts";
+import { isRunning, zinit } from "./zinit.ts";
 
 export interface DemoOptions {
   /** Absolute. Everything of the instance lies below it; the journal lies beside it. */
@@ -30,6 +30,8 @@ export interface DemoOptions {
   readonly user?: string;
   /** The data may be broken: a service that does not answer is then told, and the rest goes on. */
   readonly broken?: boolean;
+  /** Seconds that a service may take until it answers; a recovery on a busy disk takes many. */
+  readonly patience?: number;
   /** Without zinit, also where it could run. */
   readonly alone?: boolean;
   /** Milliseconds a driver waits between operations. */
@@ -73,13 +75,22 @@ async function fill(place: Place, journal: string, services: readonly Service[])
   }
 }
 
-/** Copies the data of an instance that stands; what belongs to running processes stays behind. */
+/** Copies the data of an instance; what belongs to running processes stays behind. */
 export function adopt(from: string, root: string): void {
   mkdirSync(root, { recursive: true });
   execFileSync("cp", ["-a", "--sparse=always", join(from, "var"), join(root, "var")]);
+  left(root);
+}
+
+/**
+ * Removes what processes that are gone have left. Their numbers mean nothing in another namespace:
+ * an engine that finds one of its own there takes whoever has it now for itself.
+ */
+function left(root: string): void {
   const data = join(root, "var");
-  const transient = ["-name", "postmaster.pid", "-o", "-name", "lock.mdb"];
-  execFileSync("find", [data, "(", "-type", "s", "-o", ...transient, ")", "-delete"]);
+  rmSync(join(data, "sockets"), { recursive: true, force: true });
+  const names = ["-name", "postmaster.pid", "-o", "-name", "lock.mdb"];
+  execFileSync("find", [data, "-type", "f", "(", ...names, ")", "-delete"]);
 }
 
 /** Fails with one line when the user of the services cannot reach the root. */
@@ -103,6 +114,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const fresh = !existsSync(join(place.root, "var"));
   mkdirSync(journal, { recursive: true });
   reachable(place);
+  if (await isRunning(place)) throw new Error(`an instance runs at ${place.root}`);
+  if (!fresh) left(place.root);
   const half = join(place.root, "cfg", "half-made");
   if (existsSync(half)) throw new Error(`${place.root} is half made: remove it first`);
   configure(place, services, supervised);
@@ -117,7 +130,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   try {
     await mapBounded(services, services.length, async (service) => {
       const what = `${service.name} does not answer`;
-      await until(what, options.broken === true ? 4 : 20, () => isReady(place, service)).catch(
+      await until(what, options.patience ?? 30, () => isReady(place, service)).catch(
         (error: unknown) => {
           if (options.broken !== true) throw error;
           silent.push(String(error));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Client } from "pg";
 import { payload } from "./chain.ts";
 import { POSTGRES_USER } from "./config.ts";
-import { CONTEXTS, type Context, dataOf, type Place, secret, socketsOf } from "./place.ts";
+import { CONTEXTS, type Context, type Place, secret, socketsOf } from "./place.ts";
 import { type Resp, resp } from "./resp.ts";
 import { shortFolder } from "./socket.ts";
 import type { Unit } from "./unit.ts";
@@ -91,19 +91,8 @@ export async function database(place: Place, name: string): Promise<Client> {
   return client;
 }
 
-/** One context answers before its commits are on the disk, as services with little to lose do. */
-const RELAXED: Context = "acme";
-
+/** Tables of the contexts; their databases come with the cluster. */
 async function prepareCluster(place: Place, contexts: readonly Context[]): Promise<void> {
-  const server = await database(place, "postgres");
-  try {
-    const space = join(dataOf(place, "postgres"), "space").replaceAll("'", "''");
-    await server.query(`CREATE TABLESPACE space LOCATION '${space}'`);
-    for (const context of contexts) await server.query(`CREATE DATABASE ${context}`);
-    await server.query(`ALTER DATABASE ${RELAXED} SET synchronous_commit = off`);
-  } finally {
-    await server.end();
-  }
   for (const context of contexts) {
     const client = await database(place, context);
     try {

@@ -1,15 +1,34 @@
 /** The Git unit: commits are pushed, and fetched again, in Git's own protocol. */
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { payload } from "./chain.ts";
 import { type Place, socketsOf } from "./place.ts";
 import { rpc } from "./socket.ts";
 import type { Unit } from "./unit.ts";
 
-const run = promisify(execFile);
+/**
+ * Runs Git to its end, in a process group of its own: a driver that is told to stop finishes what
+ * it has begun, and the signal is not for its children.
+ */
+function run(words: string[], env: NodeJS.ProcessEnv, input: string): Promise<string> {
+  return new Promise((done, fail) => {
+    const child = spawn("git", words, { env, detached: true });
+    const [out, said]: [Buffer[], Buffer[]] = [[], []];
+    child.stdout.on("data", (piece: Buffer) => out.push(piece));
+    child.stderr.on("data", (piece: Buffer) => said.push(piece));
+    // Whoever does not read its input ends with a status that tells why.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
+    child.on("error", fail);
+    child.on("close", (status, signal) => {
+      if (status === 0) return done(Buffer.concat(out).toString());
+      const text = Buffer.concat(said).toString().trim();
+      fail(new Error(`git ${words[0]} ended with ${signal ?? status}: ${text}`));
+    });
+  });
+}
 
 /** A repository of one client, in which what is pushed is made. */
 function local(place: Place, context: string) {
@@ -23,11 +42,7 @@ function local(place: Place, context: string) {
   // `%G` makes Git itself ask for the repository; spaces in a word are written as `% `.
   const words = [join(place.root, "bin", "connect"), socket].map((w) => w.replaceAll(" ", "% "));
   const remote = (name: string) => `ext::${words.join(" ")} %G/${context}/${name}.git`;
-  const git = async (words: string[], input?: string): Promise<string> => {
-    const child = run("git", words, { env, maxBuffer: 1 << 28 });
-    if (input !== undefined) child.child.stdin?.end(input);
-    return (await child).stdout;
-  };
+  const git = (words: string[], input = "") => run(words, env, input);
   return { git, remote, path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 

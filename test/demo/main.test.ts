@@ -12,7 +12,7 @@ import { until } from "./supervisor.ts";
 const main = join(PROJECT, ".build", "test", "demo", "main.js");
 const place = temporary();
 chmodSync(place.path, 0o711);
-afterAll(() => place[Symbol.dispose](), 60_000);
+afterAll(() => place[Symbol.dispose](), 120_000);
 
 // What else may be missing is told by name beside the test of the instance itself.
 describe.runIf(has("python3"))("npm run demo", () => {
@@ -24,7 +24,7 @@ describe.runIf(has("python3"))("npm run demo", () => {
       said += piece.toString();
     });
     const end = once(first, "exit");
-    await until("the demo does not run", 30, async () => (said.includes("drivers run") ? 1 : null));
+    await until("the demo does not run", 100, async () => (said.includes("drivers run") ? 1 : null));
     const other = (...more: string[]) =>
       spawnSync(process.execPath, [main, ...more, ...words], { encoding: "utf8" });
     expect(other()).toMatchObject({ status: 1, stdout: expect.stringContaining("a demo runs") });
@@ -32,7 +32,7 @@ describe.runIf(has("python3"))("npm run demo", () => {
     expect(await end).toEqual([0, null]);
     expect(said).toMatch(/[1-9]\d* operations were acknowledged; the largest gap/);
     expect(other("stop").status).toBe(1);
-  }, 60_000);
+  }, 120_000);
 
   it("is stopped also when who started it was killed", async () => {
     const words = ["--root", join(place.path, "killed"), "--services", "hero_osis"];
@@ -49,5 +49,5 @@ describe.runIf(has("python3"))("npm run demo", () => {
     };
     const left = () => readdirSync("/proc").filter((name) => /^\d+$/.test(name) && here(name));
     await until("processes are left", 10, async () => (left().length === 0 ? true : null));
-  }, 60_000);
+  }, 120_000);
 });

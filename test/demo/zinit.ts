@@ -105,6 +105,13 @@ export function attach(place: Place, services: readonly Service[], pid: number):
   return supervisor;
 }
 
+/** Whether there is a zinit at this place already. */
+export const isRunning = (place: Place): Promise<boolean> =>
+  ask(place, "system.ping", {}).then(
+    () => true,
+    () => false,
+  );
+
 /** Starts zinit, and with it every service. */
 export async function zinit(place: Place, services: readonly Service[]): Promise<Supervisor> {
   const { pid = 0 } = launch(place);

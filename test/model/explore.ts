@@ -22,6 +22,8 @@ export interface Options {
   readonly limit?: number;
   /** Leave out symmetry too; whether all else is reduced is told by the world. */
   readonly full?: boolean;
+  /** Gathers every violation there is, instead of stopping at the first. */
+  readonly violations?: Set<string>;
   /** Called with every state that was found; a text is a violation. */
   readonly each?: (row: Int32Array) => string | null;
   readonly progress?: (states: number, depth: number, waiting: number) => void;
@@ -45,7 +47,10 @@ export function explore(world: World, options: Options = {}): Report {
   const judge = (state: Int32Array): void => {
     store.set(state.subarray(0, world.locals));
     hashRow(store);
-    if (read.add()) broken = violation(world, state);
+    if (!read.add()) return;
+    const harm = violation(world, state);
+    if (options.violations === undefined) broken = harm;
+    else if (harm !== null) options.violations.add(harm);
   };
 
   const take = (found: Int32Array, parent: number): void => {

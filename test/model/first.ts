@@ -70,6 +70,8 @@ export class First {
     const bit = at.slot < 0 ? 0 : 1 << at.slot;
     const there = ((row[at.kind] as number) & bit) !== 0;
     if (world.setUp.processes[p]?.actor.atOnce) return all;
+    // Newcomers are tried in every store that can be reached, also between two changes.
+    if (world.setUp.newcomers && (move.do === "put" || (move.do === "remove" && there))) return all;
     switch (move.do) {
       case "put":
         if (at.kind === PACK || at.kind === INDEX || at.kind === TOMBSTONE) return all;

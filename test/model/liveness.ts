@@ -82,7 +82,7 @@ export class Liveness {
     const { rules, snapshots } = world.setUp;
     const objects = objectsOf(world, row);
     const refs = (name: string) => snapshots.get(name)?.refs ?? "";
-    const around = { claims: [], forgettable: [], chunks: "", refs, lean: false };
+    const around = { snapshots: [], claims: [], forgettable: [], chunks: "", refs, lean: false };
     const sweep = (id: string, list: string) =>
       alone(objects, sweepActor(id, list, around, rules, this.slips));
     const fine = (outcome: string) => outcome === "swept";

@@ -3,14 +3,15 @@
  * random through scenes that are too large for that.
  *
  * `--without GUARD` leaves one guard out and tells the shortest way to the harm; `--guards` lists
- * them; `--scene TEXT` runs scenes whose name has the text; `--limit STATES` stops a scene there;
- * `--walks N` and `--seed N` say how many walks there are and with which seed they begin.
+ * them; `--scene TEXT` runs scenes whose name has the text, or a vast one of just that name;
+ * `--limit STATES` stops a scene there; `--walks N` and `--seed N` say how many walks there are and
+ * with which seed they begin.
  * Exits 1 when the protocol fails, or a missing guard does no harm.
  */
 import { parseArgs } from "node:util";
 import { GUARDS } from "./guards.ts";
 import { line, lineOfWalks, run, runWalks, runWithout, story } from "./report.ts";
-import { LARGE, SMALL, WIDE } from "./scenes.ts";
+import { LARGE, SMALL, VAST, WIDE } from "./scenes.ts";
 
 const { values } = parseArgs({
   options: {
@@ -37,8 +38,9 @@ function without(name: string): boolean {
 
 function scenes(text: string, limit: number): boolean {
   let fine = true;
-  for (const [name, scene] of Object.entries({ ...SMALL, ...LARGE })) {
-    if (!name.includes(text)) continue;
+  const chosen = Object.entries({ ...SMALL, ...LARGE }).filter(([name]) => name.includes(text));
+  const vast = Object.entries(VAST).filter(([name]) => name === text);
+  for (const [name, scene] of vast.length > 0 ? vast : chosen) {
     const progress = (states: number, depth: number, waiting: number) =>
       console.error(`  ${name}: ${states} states, depth ${depth}, ${waiting} waiting`);
     const liveness = name in SMALL;

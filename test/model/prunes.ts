@@ -32,7 +32,7 @@ import {
   type Slips,
   union,
 } from "./actor.ts";
-import { type Around, SweepAhead } from "./sweep-ahead.ts";
+import { type Around, SweepAhead, type SweepLocal } from "./sweep-ahead.ts";
 
 export interface CondemnLocal extends Local {
   readonly c: Condemn;
@@ -71,6 +71,14 @@ export function condemnActor(name: string): Actor<CondemnLocal> {
       ),
       alters: ({ c }, r) =>
         r.type === "condemned" && r.name === name && nextOfCondemn(c).do !== "stop",
+      mentions: ({ c }, r) =>
+        (r.type === "pack" && c.condemned.includes(r.name)) ||
+        (r.type === "snapshot" && c.forgotten.includes(r.name)),
+      without: ({ c }, gone) => {
+        const still = (names: readonly string[]) =>
+          names.filter((n) => !gone.some((r) => "name" in r && r.name === n));
+        return { c: { ...c, condemned: still(c.condemned), forgotten: still(c.forgotten) } };
+      },
       forget: (l) =>
         nextOfCondemn(l.c).do === "stop"
           ? { c: { ...startCondemn(name), step: CONDEMN_STEPS.length } }
@@ -104,19 +112,6 @@ export function anyListActor(
   };
 }
 
-export interface SweepLocal extends Local {
-  /** Null until the list is there to be swept. */
-  readonly s: Sweep | null;
-  /** Chunks that are needed and have no other safe place; then those to be copied. */
-  readonly lacking: string;
-  readonly copies: string;
-  /** Only for slips: chunks in safe packs that are not indexed; rows of the list's packs. */
-  readonly kept: string;
-  readonly byIndex: readonly string[];
-  readonly stored: "nothing" | "pack";
-  readonly lost?: boolean;
-}
-
 export function sweepActor(
   id: string,
   list: string,
@@ -132,7 +127,9 @@ export function sweepActor(
     byIndex: [],
     stored: "nothing",
   };
-  const ahead = new SweepAhead(id, list, around, rules, slips, start);
+  const ahead = new SweepAhead(id, list, around, rules, slips, start, (l, reply) =>
+    answer(l, reply),
+  );
   const refs = (snapshot: string) => ahead.refs(snapshot);
 
   function move(l: SweepLocal): Move {

@@ -1,6 +1,6 @@
 /** What is explored: scenes small enough for every test run, large ones, and those only walked. */
 import type { Scene } from "./stage.ts";
-import type { WriterConfig } from "./writers.ts";
+import type { WriterConfig } from "./writer-ahead.ts";
 
 export const writer = (
   id: string,
@@ -20,7 +20,17 @@ const PRUNES = [
 ];
 const SWEEPS = [["x0"], ["x5"]];
 const forgets = ["s0"];
+const crashes = { attempts: 2, crashes: true };
 const resumes = { attempts: 2, crashes: true, unknown: true };
+
+/** A pack half used is repacked, and what is forgotten comes back. */
+const MIXED = {
+  base: "ab",
+  prunes: [1, 1],
+  forgotten: ["s0"],
+  alike: [PRUNES],
+  lean: true,
+};
 
 /** Explored on every `npm test`, in about a minute. */
 export const SMALL: Record<string, Scene> = {
@@ -173,28 +183,15 @@ export const LARGE: Record<string, Scene> = {
     alike: [SWEEPS],
     writers: [writer("w0", "a", { brings: "ab" }), writer("w1", "a")],
   },
-  "2 writers, 2 whole prunes": {
-    base: "a",
-    writers: [writer("w0", "a"), writer("w1", "a")],
-    prunes: [1, 1],
-    forgets,
-    alike: [WRITERS, PRUNES],
-  },
-  "half used, undelete beside one that resumes, 2 prunes": {
-    base: "ab",
+  "half used, undelete beside one that resumes, 2 greedy prunes": {
+    ...MIXED,
     writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", resumes)],
-    prunes: [1, 1],
-    forgotten: ["s0"],
-    alike: [PRUNES],
-    lean: true,
+    greedy: true,
   },
-  "3 writers, 2 prunes": {
-    base: "a",
-    writers: [writer("w0", "a"), writer("w1", "a"), writer("w2", "a")],
-    prunes: [1, 1],
-    forgotten: ["s0"],
-    alike: [[["w0"], ["w1"], ["w2"]], PRUNES],
-    lean: true,
+  "half used, undelete beside one that crashes, 2 greedy prunes": {
+    ...MIXED,
+    writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", crashes)],
+    greedy: true,
   },
   "3 writers, 2 greedy prunes": {
     base: "a",
@@ -220,6 +217,29 @@ export const LARGE: Record<string, Scene> = {
     prunes: [1, 1],
     forgotten: ["s0"],
     alike: [WRITERS, PRUNES],
+    lean: true,
+  },
+};
+
+/** Exhausted only where a machine has nothing else to do for hours: by their names alone. */
+export const VAST: Record<string, Scene> = {
+  "2 writers, 2 whole prunes": {
+    base: "a",
+    writers: [writer("w0", "a"), writer("w1", "a")],
+    prunes: [1, 1],
+    forgets,
+    alike: [WRITERS, PRUNES],
+  },
+  "half used, undelete beside one that crashes, 2 prunes": {
+    ...MIXED,
+    writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", crashes)],
+  },
+  "3 writers, 2 prunes": {
+    base: "a",
+    writers: [writer("w0", "a"), writer("w1", "a"), writer("w2", "a")],
+    prunes: [1, 1],
+    forgotten: ["s0"],
+    alike: [[["w0"], ["w1"], ["w2"]], PRUNES],
     lean: true,
   },
 };

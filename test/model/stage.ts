@@ -11,7 +11,8 @@ import { compactActor, forgetActor, lateActor, retainActor, retireActor } from "
 import { anyListActor, condemnActor, sweepActor } from "./prunes.ts";
 import type { Around } from "./sweep-ahead.ts";
 import type { SetUp } from "./world.ts";
-import { snapshotOf, WriterActor, type WriterConfig } from "./writers.ts";
+import { snapshotOf, type WriterConfig } from "./writer-ahead.ts";
+import { WriterActor } from "./writers.ts";
 
 export interface Scene {
   /** Chunks of s0. */
@@ -73,50 +74,36 @@ function object(record: Stored): SetUp["objects"][number] {
   return move;
 }
 
-export function setUp(scene: Scene, given: Rules = RULES, slipped: Slips = {}): SetUp {
-  const slips = scene.lean ? { goOnWhenLost: true, ...slipped } : slipped;
-  const writer = given.writer.filter((step) => step !== "end");
-  const lean = { writer, sweep: once(given.sweep), expected: () => [] };
-  const rules = scene.lean ? { ...given, ...lean } : given;
-  const snapshots = new Map<string, Kept & { refs: string }>();
-  const first: Kept = { type: "snapshot", name: "s0", claim: "c0", heads: [] };
-  snapshots.set("s0", { ...first, refs: scene.base });
-  const second: Kept = { type: "snapshot", name: "s1", claim: "c1", heads: ["s0"] };
-  if (scene.second) snapshots.set("s1", { ...second, refs: scene.second });
-  for (const w of scene.writers) {
-    for (let n = 0; n < w.attempts; n++) {
-      const kept = snapshotOf(w, n);
-      snapshots.set(kept.name, { ...kept, refs: w.wants });
-    }
-  }
-  const around: Around = {
-    claims: scene.writers.flatMap((w) =>
-      [...Array(w.attempts).keys()].map((n) => snapshotOf(w, n).claim),
-    ),
-    forgettable:
-      scene.retains || scene.forgets || !scene.lean
-        ? [...snapshots.keys()]
-        : (scene.forgotten ?? []),
+function aroundOf(scene: Scene, snapshots: SetUp["snapshots"]): Around {
+  const { lean = false, writers, forgotten = [] } = scene;
+  const byName = lean && !scene.retains && !scene.forgets;
+  const attempts = ({ attempts }: WriterConfig) => [...Array(attempts).keys()];
+  return {
+    snapshots: [...snapshots.keys()],
+    claims: writers.flatMap((w) => attempts(w).map((n) => snapshotOf(w, n).claim)),
+    forgettable: byName ? forgotten : [...snapshots.keys()],
     chunks: union(...[...snapshots.values()].map((s) => s.refs)),
     refs: (name) => snapshots.get(name)?.refs ?? "",
-    lean: scene.lean ?? false,
+    lean,
   };
-  const early: Stored = {
-    type: "condemned",
-    name: "k0",
-    packs: ["p0"],
-    marked: [],
-    tombstones: [],
-  };
-  const objects = [
-    object(first),
-    ...bulk("p0", "r0", scene.base),
-    ...(scene.second ? [object(second), ...bulk("p1", "r1", scene.second)] : []),
-    ...(scene.late ? bulk("p1", "r1", scene.base).slice(0, 1) : []),
-    ...(scene.early ? [object(early)] : []),
-    ...(scene.forgotten ?? []).map((snapshot) => object({ type: "tombstone", snapshot })),
-  ];
-  const acked = ["s0", ...(scene.second ? ["s1"] : [])];
+}
+
+/** Whether runs and condemned lists matter only for packs that somebody can still see. */
+function trusting(scene: Scene, rules: Rules, slips: Slips): boolean {
+  const usual = rules.relies === RULES.relies && rules.keeps === RULES.keeps;
+  const { sameName, wholeParent, contentsByIndex } = slips;
+  const all = scene.compactions || scene.caches;
+  return usual && !sameName && !wholeParent && !contentsByIndex && !all;
+}
+
+/** Whether claims are settled as they should be, and only settling lists them. */
+function settles(scene: Scene, rules: Rules, slips: Slips): boolean {
+  const order = ["claims", "fences", "intend", "look", "settle"];
+  const usual = order.every((step, i) => rules.sweep[i] === step);
+  return usual && rules.ignored === RULES.ignored && !slips.sameClaim && !scene.retires;
+}
+
+function processesOf(scene: Scene, around: Around, rules: Rules, slips: Slips): Process[] {
   const processes: Process[] = [];
   const add = (name: string, actor: Actor) => processes.push({ name, actor });
   for (const w of scene.writers) add(`writer ${w.id}`, new WriterActor(w, rules, slips));
@@ -136,21 +123,48 @@ export function setUp(scene: Scene, given: Rules = RULES, slipped: Slips = {}): 
   if (scene.late) add("late writer", lateActor(rowsFor(scene.base, "p1")));
   for (const name of scene.forgets ?? []) add(`forget ${name}`, forgetActor(name));
   for (let n = 0; n < (scene.retains ?? 0); n++)
-    add(`retention ${n}`, retainActor(rules, [...snapshots.keys()]));
+    add(`retention ${n}`, retainActor(rules, around.snapshots));
   for (let n = 0; n < (scene.compactions ?? 0); n++) {
     add(`compaction ${n}`, compactActor(`m${n}`, rules));
   }
   for (let n = 0; n < (scene.retires ?? 0); n++) add(`retirement ${n}`, retireActor());
-  const trusting =
-    rules.relies === RULES.relies &&
-    rules.keeps === RULES.keeps &&
-    !slips.sameName &&
-    !slips.wholeParent &&
-    !slips.contentsByIndex;
-  const settles =
-    rules.ignored === RULES.ignored &&
-    !slips.sameClaim &&
-    ["claims", "fences", "intend", "look", "settle"].every((step, i) => rules.sweep[i] === step);
+  return processes;
+}
+
+export function setUp(scene: Scene, given: Rules = RULES, slipped: Slips = {}): SetUp {
+  const slips = scene.lean ? { goOnWhenLost: true, ...slipped } : slipped;
+  const writer = given.writer.filter((step) => step !== "end");
+  const lean = { writer, sweep: once(given.sweep), expected: () => [] };
+  const rules = scene.lean ? { ...given, ...lean } : given;
+  const snapshots = new Map<string, Kept & { refs: string }>();
+  const first: Kept = { type: "snapshot", name: "s0", claim: "c0", heads: [] };
+  snapshots.set("s0", { ...first, refs: scene.base });
+  const second: Kept = { type: "snapshot", name: "s1", claim: "c1", heads: ["s0"] };
+  if (scene.second) snapshots.set("s1", { ...second, refs: scene.second });
+  for (const w of scene.writers) {
+    for (let n = 0; n < w.attempts; n++) {
+      const kept = snapshotOf(w, n);
+      snapshots.set(kept.name, { ...kept, refs: w.wants });
+    }
+  }
+  const around = aroundOf(scene, snapshots);
+  const early: Stored = {
+    type: "condemned",
+    name: "k0",
+    packs: ["p0"],
+    marked: [],
+    tombstones: [],
+  };
+  const objects = [
+    object(first),
+    ...bulk("p0", "r0", scene.base),
+    ...(scene.second ? [object(second), ...bulk("p1", "r1", scene.second)] : []),
+    ...(scene.late ? bulk("p1", "r1", scene.base).slice(0, 1) : []),
+    ...(scene.early ? [object(early)] : []),
+    ...(scene.forgotten ?? []).map((snapshot) => object({ type: "tombstone", snapshot })),
+  ];
+  const acked = ["s0", ...(scene.second ? ["s1"] : [])];
+  const processes = processesOf(scene, around, rules, slips);
   const { caches = false, hidden, alike } = scene;
   return {
     processes,
@@ -160,8 +174,8 @@ export function setUp(scene: Scene, given: Rules = RULES, slipped: Slips = {}): 
     rules,
     caches,
     namesReturn: slips.sameName ?? false,
-    trusting: trusting && !scene.compactions && !caches,
-    settles,
+    trusting: trusting(scene, rules, slips),
+    settles: settles(scene, rules, slips),
     ...(hidden && { hidden }),
     ...(alike && { alike }),
   };

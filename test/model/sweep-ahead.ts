@@ -1,13 +1,37 @@
 /** What a sweep may still do, and what may still make a difference to it. */
-import type { Stored } from "../../src/repo/protocol/records.ts";
+import type { Kept, Stored } from "../../src/repo/protocol/records.ts";
 import { RULES, type Rules, type SweepStep } from "../../src/repo/protocol/rules.ts";
-import { startSweep, sweepTrusts } from "../../src/repo/protocol/sweep.ts";
-import { type Ahead, type Found, made, minus, packOf, rowsOf, type Slips, union } from "./actor.ts";
-import type { SweepLocal } from "./prunes.ts";
+import { type Sweep, startSweep, sweepTrusts } from "../../src/repo/protocol/sweep.ts";
+import {
+  type Ahead,
+  type Found,
+  type Local,
+  made,
+  minus,
+  packOf,
+  type Reply,
+  rowsOf,
+  type Slips,
+  union,
+} from "./actor.ts";
 import { isFence } from "./writer-ahead.ts";
+
+export interface SweepLocal extends Local {
+  /** Null until the list is there to be swept. */
+  readonly s: Sweep | null;
+  /** Chunks that are needed and have no other safe place; then those to be copied. */
+  readonly lacking: string;
+  readonly copies: string;
+  /** Only for slips: chunks in safe packs that are not indexed; rows of the list's packs. */
+  readonly kept: string;
+  readonly byIndex: readonly string[];
+  readonly stored: "nothing" | "pack";
+  readonly lost?: boolean;
+}
 
 /** What a sweep may meet in its scene. */
 export interface Around {
+  readonly snapshots: readonly string[];
   /** Claims that may be there, and snapshots that a list may honour the forgetting of. */
   readonly claims: readonly string[];
   readonly forgettable: readonly string[];
@@ -18,7 +42,10 @@ export interface Around {
   readonly lean: boolean;
 }
 
+const SETTLING = ["claims", "fences", "intend", "look", "settle"] as const;
 const NEEDS = "needs ";
+const nameless = (record: Stored) =>
+  "claim" in record ? record.claim : record.type === "tombstone" ? record.snapshot : "";
 
 export class SweepAhead implements Ahead<SweepLocal> {
   readonly makes: Ahead<SweepLocal>["makes"];
@@ -29,6 +56,7 @@ export class SweepAhead implements Ahead<SweepLocal> {
   /** Whether only trusted packs matter: listed, and in no condemned list. */
   private readonly trusts: boolean;
   private readonly start: SweepLocal;
+  private readonly answer: (l: SweepLocal, reply: Reply) => SweepLocal[];
 
   constructor(
     id: string,
@@ -37,7 +65,9 @@ export class SweepAhead implements Ahead<SweepLocal> {
     rules: Rules,
     slips: Slips,
     start: SweepLocal,
+    answer: (l: SweepLocal, reply: Reply) => SweepLocal[],
   ) {
+    this.answer = answer;
     this.id = id;
     this.list = list;
     this.around = around;
@@ -165,7 +195,7 @@ export class SweepAhead implements Ahead<SweepLocal> {
   }
 
   private honoured({ s }: SweepLocal, name: string): boolean {
-    return this.around.lean && s !== null && s.list.tombstones.includes(name);
+    return this.around.lean && (s?.list.tombstones ?? []).includes(name);
   }
 
   heeds(l: SweepLocal, record: Stored): boolean {
@@ -182,43 +212,61 @@ export class SweepAhead implements Ahead<SweepLocal> {
     return record.type === "snapshot" && s.seen.some((k) => k.name === record.name);
   }
 
-  /** A claim that needs no settling: `claim` before the look, `fence` until it is settled. */
+  /**
+   * Packs and snapshots of its list, and packs of others. Claims that it has still to settle: under `fence` in any case,
+   * under `claim` as far as it will surely find the claim's snapshot.
+   */
   mentions(l: SweepLocal, record: Stored): boolean {
     const { s } = l;
     if (s === null) return false;
     const [now, ...then] = this.rest(l);
+    const doing = (...steps: SweepStep[]) => now !== undefined && steps.includes(now);
     switch (record.type) {
-      case "pack":
-        return this.trusts && s.list.packs.includes(record.name);
-      case "snapshot":
-        return s.list.tombstones.includes(record.name) && now !== "unlink";
+      case "pack": {
+        const going = doing("contents", "remove") && s.left.includes(record.name);
+        const named = [...s.list.packs, ...s.condemned].includes(record.name);
+        return this.trusts && (going || named);
+      }
+      case "snapshot": {
+        const going = doing("unlink") && s.left.includes(record.name);
+        return going || s.list.tombstones.includes(record.name);
+      }
       case "claim":
       case "fence": {
         const { claim } = record;
-        const before = then.includes("look") || (record.type === "fence" && now === "look");
-        if (now === "settle" && record.type === "fence")
-          return s.left.length > 1 && s.left.includes(claim);
-        return before && s.open.includes(claim) && s.left.join() !== claim;
+        if (doing("look") || then.includes("look")) return s.open.includes(claim);
+        const sure = record.type === "fence" || s.found.includes(claim);
+        return doing("settle") && s.left.includes(claim) && sure;
       }
       default:
         return false;
     }
   }
 
+  /** Steps that have nothing left to act on are taken: they could change nothing. */
   without(l: SweepLocal, gone: readonly Stored[]): SweepLocal {
     const { s } = l;
     if (s === null) return l;
-    const names = gone.map((r) => ("name" in r ? r.name : "claim" in r ? r.claim : ""));
+    const names = gone.map((r) => ("name" in r ? r.name : nameless(r)));
     const still = (some: readonly string[]) => some.filter((x) => !names.includes(x));
     const { packs, tombstones } = s.list;
     const list = { ...s.list, packs: still(packs), tombstones: still(tombstones) };
-    // Packs and snapshots that it is just going through are left to it.
-    const settles = gone.some((r) => r.type === "claim" || r.type === "fence");
-    const left = settles ? still(s.left) : s.left;
-    return this.forget({
-      ...l,
-      s: { ...s, list, left, open: still(s.open), found: still(s.found) },
-    });
+    const left = still(s.left);
+    const [open, found, condemned] = [still(s.open), still(s.found), still(s.condemned)];
+    const less = { ...s, list, open, found, condemned };
+    const now = this.rest(l)[0];
+    if (now === "look" && less.open.length === 0)
+      return this.after({ ...l, s: less }, { did: "list", found: [] });
+    if (s.left.length === 0 || left.length > 0) return this.forget({ ...l, s: { ...less, left } });
+    const done = { ...l, s: { ...less, left: s.left.slice(0, 1) } };
+    if (now === "contents") return this.after(done, { did: "read", content: null });
+    const put = now === "intend" || now === "settle";
+    return this.after(done, put ? { did: "put", known: true } : { did: "remove" });
+  }
+
+  private after(l: SweepLocal, reply: Reply): SweepLocal {
+    const [next = l] = this.answer(l, reply);
+    return this.forget(next);
   }
 
   forget(l: SweepLocal): SweepLocal {
@@ -233,9 +281,10 @@ export class SweepAhead implements Ahead<SweepLocal> {
     const tombstones = finals || acts("unlink") ? s.list.tombstones : [];
     const marked = finals && !lean ? s.list.marked : [];
     const list = { ...s.list, packs, tombstones, marked };
-    const settling = now === "settle";
-    const open = settling ? s.left : s.open;
-    const found = settling ? s.found.filter((c) => s.left.includes(c)) : s.found;
+    const settled = !SETTLING.some((step) => now === step || acts(step));
+    const settling = now === "settle" && !SETTLING.some(acts);
+    const open = settled ? [] : settling ? s.left : s.open;
+    const found = s.found.filter((c) => open.includes(c));
     const lacking = now === "contents" || acts("contents") ? l.lacking : "";
     const next = { ...l, lacking, s: { ...s, list, open, found } };
     return this.summed(this.trusting(next, [now, ...then]), [now, ...then]);
@@ -253,22 +302,21 @@ export class SweepAhead implements Ahead<SweepLocal> {
   /** What was seen tells only which chunks are needed, as far as that is sure. */
   private summed(l: SweepLocal, rest: readonly SweepStep[]): SweepLocal {
     const { s } = l;
-    const { lean, chunks, claims } = this.around;
     if (s === null) return l;
-    const needed = union(...s.counted.map((name) => this.refs(name)));
-    const counted = rest.includes("finals") || needed === "" ? s.counted : [NEEDS + needed];
-    if (!lean || this.rules.counted !== RULES.counted)
-      return {
-        ...l,
-        s: { ...s, counted: rest.includes("finals") ? s.counted : needed === "" ? [] : counted },
-      };
-    const seen = s.seen.filter((k) => !s.list.tombstones.includes(k.name));
-    const sure = seen.find(
-      (k) => !claims.includes(k.claim) && minus(chunks, this.refs(k.name)) === "",
-    );
-    const kept = sure === undefined || rest.includes("snapshots") ? seen : [sure];
-    const left = rest.includes("finals") ? s.counted : needed === "" ? [] : counted;
-    return { ...l, s: { ...s, seen: kept, counted: left } };
+    if (!rest.includes("finals")) {
+      const needed = union(...s.counted.map((name) => this.refs(name)));
+      return { ...l, s: { ...s, counted: needed === "" ? [] : [NEEDS + needed] } };
+    }
+    if (!this.around.lean || this.rules.counted !== RULES.counted) return l;
+    const seen = s.seen.filter((k) => !this.honoured(l, k.name));
+    const sure = rest.includes("snapshots") ? undefined : seen.find((k) => this.sure(k));
+    return { ...l, s: { ...s, seen: sure === undefined ? seen : [sure] } };
+  }
+
+  /** It needs every chunk that any snapshot may need, and nobody can fence its claim. */
+  private sure(kept: Kept): boolean {
+    const { chunks, claims } = this.around;
+    return !claims.includes(kept.claim) && minus(chunks, this.refs(kept.name)) === "";
   }
 
   private over(l: SweepLocal): SweepLocal {
@@ -289,14 +337,9 @@ export class SweepAhead implements Ahead<SweepLocal> {
   enough(l: SweepLocal, found: readonly Found[]): boolean {
     const { s } = l;
     if (s === null || !this.around.lean || !this.trusts) return false;
-    const { chunks, claims } = this.around;
     const now = this.rest(l)[0];
-    if (now === "snapshots") {
-      const sure = found.filter(
-        (f) => f.type === "snapshot" && !claims.includes(f.claim) && !this.honoured(l, f.name),
-      );
-      return sure.some((f) => "name" in f && minus(chunks, this.refs(f.name)) === "");
-    }
+    if (now === "snapshots")
+      return found.some((f) => f.type === "snapshot" && !this.honoured(l, f.name) && this.sure(f));
     if (now !== "index") return false;
     const rows = rowsOf(found).map((r) => r.split("@"));
     const safe = rows.filter(([, p = ""]) => this.keeps(l, p)).map(([c]) => c);

@@ -27,7 +27,8 @@ function random(seed: number): () => number {
   };
 }
 
-export function walk(world: World, seed: number): Walk {
+/** `each` is shown every state on the way. */
+export function walk(world: World, seed: number, each?: (row: Int32Array) => void): Walk {
   const draw = random(seed);
   const successors = new Successors(world);
   const eager = Array.from({ length: world.count }, () => 10 ** (-4 * draw()));
@@ -49,6 +50,7 @@ export function walk(world: World, seed: number): Walk {
       continue;
     }
     trace.push(next.said);
+    each?.(next.row);
     const broken = mayBreak(world, row, next.row) ? violation(world, next.row) : null;
     row = next.row;
     if (broken !== null) return { seed, steps: trace.length, violation: broken, trace };

@@ -13,7 +13,16 @@
  */
 import type { Kept, Listing, Stored } from "../../src/repo/protocol/records.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
-import type { Actor, Flight, Found, Local, Move, Reply } from "./actor.ts";
+import {
+  type Actor,
+  type Flight,
+  type Found,
+  type Local,
+  type Move,
+  nameOf,
+  packOf,
+  type Reply,
+} from "./actor.ts";
 
 export const KINDS: readonly Listing[] = [
   ...(["claim", "fence", "condemned", "tombstone", "pack", "index", "snapshot"] as const),
@@ -77,13 +86,6 @@ interface Step {
   readonly cares: number;
 }
 
-/** What a condemned list names, and its contents with less. */
-interface Stripped {
-  readonly packs: number;
-  readonly snapshots: number;
-  readonly less: Map<number, number>;
-}
-
 /** The count of listings that came back short, above the bits of acknowledged snapshots. */
 export const HIDDEN_ONE = 1 << 24;
 
@@ -122,8 +124,8 @@ export class World {
   /** Texts of contents; number 0 is the empty one. */
   readonly texts = KINDS.map(() => new Numbers<string>());
   private readonly steps: Numbers<Step>[];
-  private readonly buried = new Map<number, number>();
-  private readonly lists: Stripped[] = [];
+  /** Of each process and kind, what it may ever put. */
+  readonly makes: readonly Int32Array[];
   /** Where a kind's contents begin; negative for kinds whose names tell all. */
   readonly content: readonly number[];
 
@@ -147,6 +149,10 @@ export class World {
     this.windows = this.locals + this.count;
     this.width = this.windows + this.count;
     this.steps = setUp.processes.map(() => new Numbers<Step>());
+    this.makes = setUp.processes.map(({ actor }) => {
+      const names = actor.ahead.makes.map((m) => `${m.kind} ${m.name}`);
+      return this.mask((r) => names.includes(`${nameOf(r).kind} ${nameOf(r).name}`));
+    });
   }
 
   /** How many objects of a kind there can be. */
@@ -301,59 +307,13 @@ export class World {
       records.map((r) => r.record),
     );
     const next = this.number(p, left);
-    this.foreseen(p, step, next, gone);
+    const runs = this.mask(
+      (r) => r.type === "run" && records.some((g) => packOf(r.name) === g.name),
+    );
+    const nowhere = gone.map((mask, kind) => (kind === INDEX ? (runs[INDEX] ?? 0) : mask));
+    this.foreseen(p, step, next, nowhere);
     step.memo.set(key, [next]);
     return next;
-  }
-
-  /** Snapshots that these tombstones name. */
-  forgotten(tombstones: number): number {
-    const old = this.buried.get(tombstones);
-    if (old !== undefined) return old;
-    const names = (this.slots[TOMBSTONE] as Numbers<Slot>).values.flatMap(({ record }, i) =>
-      (tombstones >> i) & 1 && record.type === "tombstone" ? [record.snapshot] : [],
-    );
-    const mask = names.reduce((m, name) => m | (1 << this.snapshotSlot(name)), 0);
-    this.buried.set(tombstones, mask);
-    return mask;
-  }
-
-  /** A condemned list's content without these packs, and without honouring these tombstones. */
-  stripped(content: number, packs: number, snapshots: number): number {
-    let known = this.lists[content];
-    if (known === undefined) {
-      const { packs, tombstones } = JSON.parse(this.texts[CONDEMNED]?.values[content] ?? "");
-      const slots = (kind: number, names: string[]) =>
-        names.reduce(
-          (m, name) =>
-            m | (1 << this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot),
-          0,
-        );
-      known = {
-        packs: slots(PACK, packs),
-        snapshots: slots(SNAPSHOT, tombstones),
-        less: new Map(),
-      };
-      this.lists[content] = known;
-    }
-    const [noPacks, noSnapshots] = [known.packs & packs, known.snapshots & snapshots];
-    if ((noPacks | noSnapshots) === 0) return content;
-    const key = noPacks * 2 ** 31 + noSnapshots;
-    const old = known.less.get(key);
-    if (old !== undefined) return old;
-    const text = this.texts[CONDEMNED]?.values[content] ?? "";
-    const list = JSON.parse(text);
-    const left = (kind: number, none: number, names: string[]) =>
-      names.filter(
-        (name) =>
-          !((none >> this.change({ kind: KINDS[kind] as Listing, name, content: "" }).slot) & 1),
-      );
-    list.packs = left(PACK, noPacks, list.packs);
-    list.tombstones = left(SNAPSHOT, noSnapshots, list.tombstones);
-    const less = JSON.stringify(list);
-    const number = this.texts[CONDEMNED]?.of(less, () => less) ?? 0;
-    known.less.set(key, number);
-    return number;
   }
 
   private key(row: Int32Array, kind: number, mask: number): number | string {
@@ -387,6 +347,21 @@ export class World {
     const { record } = this.slot(kind, slot);
     const text = this.text(row, kind, slot);
     return kind === CONDEMNED ? JSON.parse(text) : { ...record, content: text };
+  }
+
+  /** The same state as in a world of the same set-up, which may number things otherwise. */
+  adopt(other: World, row: Int32Array): Int32Array {
+    const to = row.slice();
+    for (let p = 0; p < this.count; p++)
+      to[this.locals + p] = this.number(p, other.step(row, p).local);
+    this.content.forEach((at, kind) => {
+      if (at < 0) return;
+      for (let slot = 0; slot < this.room(kind); slot++) {
+        const text = other.texts[kind]?.values[row[at + slot] ?? 0] ?? "";
+        to[at + slot] = this.texts[kind]?.of(text, () => text) ?? 0;
+      }
+    });
+    return to;
   }
 
   renamedSlot(kind: number, slot: number, renaming: Renaming): number {

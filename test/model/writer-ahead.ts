@@ -1,9 +1,53 @@
 /** What a writer may still do, and what may still make a difference to it. */
-import type { Stored } from "../../src/repo/protocol/records.ts";
+import type { Kept, Stored } from "../../src/repo/protocol/records.ts";
 import { RULES, type Rules, type WriterStep } from "../../src/repo/protocol/rules.ts";
-import { startWriter } from "../../src/repo/protocol/writer.ts";
-import { type Ahead, type Found, made, minus, packOf, rowsOf, type Slips } from "./actor.ts";
-import { snapshotOf, type WriterConfig, type WriterLocal } from "./writers.ts";
+import { startWriter, type Writer } from "../../src/repo/protocol/writer.ts";
+import {
+  type Ahead,
+  type Found,
+  type Local,
+  made,
+  minus,
+  packOf,
+  rowsOf,
+  type Slips,
+} from "./actor.ts";
+
+export interface WriterLocal extends Local {
+  readonly w: Writer;
+  readonly attempt: number;
+  readonly rows: readonly string[];
+  /** Chunks still to be brought; null before it is known. */
+  readonly missing: string | null;
+  /** Packs that may hold what is missing, for undelete to read; null when it is in hand. */
+  readonly sources: readonly string[] | null;
+  readonly stored: "nothing" | "pack" | "all";
+  /** Only for the slip of taking a parent whole: whether it was seen. */
+  readonly parent?: boolean;
+  readonly acked: readonly string[];
+}
+
+export interface WriterConfig {
+  readonly id: string;
+  readonly wants: string;
+  readonly attempts: number;
+  /** May crash and start again at any moment. */
+  readonly crashes?: boolean;
+  /** The outcome of any put may stay unknown, and the put may land later or never. */
+  readonly unknown?: boolean;
+  /** What is missing is read from packs that are still there. */
+  readonly undeletes?: boolean;
+  /** Sync: packs come whole, as they are elsewhere. */
+  readonly brings?: string;
+  /** For the slip of taking a parent whole. */
+  readonly parent?: string;
+  readonly heads?: readonly string[];
+}
+
+export function snapshotOf(config: WriterConfig, attempt: number): Kept {
+  const claim = `${config.id}.${attempt}`;
+  return { type: "snapshot", name: `${claim}s`, claim, heads: config.heads ?? [] };
+}
 
 export class WriterAhead implements Ahead<WriterLocal> {
   readonly makes: Ahead<WriterLocal>["makes"];
@@ -98,9 +142,10 @@ export class WriterAhead implements Ahead<WriterLocal> {
   heeds(l: WriterLocal, record: Stored): boolean {
     const rest = this.rest(l);
     if (rest.some((step) => this.asks(l, step, record))) return true;
-    // Its snapshot must be there when it is acknowledged.
-    if (record.type === "snapshot" && rest.includes("test") && record.name === l.w.snapshot)
-      return true;
+    // When it is acknowledged its snapshot must be there, and readers must not leave it out.
+    const acks = rest.includes("test") || rest.includes("snapshot");
+    if (acks && record.type === "snapshot" && record.name === l.w.snapshot) return true;
+    if (acks && record.type === "fence" && record.claim === l.w.claim) return true;
     if (!this.later(l)) return false;
     if (record.type === "condemned" || record.type === "pack" || record.type === "run") return true;
     const mine = isFence(record) || record.type === "snapshot";
@@ -115,12 +160,15 @@ export class WriterAhead implements Ahead<WriterLocal> {
     return record.type === "pack" && w.packs.includes(record.name);
   }
 
-  mentions(): boolean {
-    return false;
+  mentions(l: WriterLocal, record: Stored): boolean {
+    return this.trusts && record.type === "pack" && l.w.condemned.includes(record.name);
   }
 
-  without(l: WriterLocal): WriterLocal {
-    return l;
+  /** Packs that are gone need not be known as condemned. */
+  without(l: WriterLocal, gone: readonly Stored[]): WriterLocal {
+    const names = gone.map((r) => ("name" in r ? r.name : ""));
+    const condemned = l.w.condemned.filter((p) => !names.includes(p));
+    return this.forget({ ...l, w: { ...l.w, condemned } });
   }
 
   forget(l: WriterLocal): WriterLocal {

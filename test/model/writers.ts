@@ -1,16 +1,8 @@
-/** Backup, resumption, undelete and sync: one protocol, with what differs in what they upload. */
-import type { Kept } from "../../src/repo/protocol/records.ts";
 import type { Rules } from "../../src/repo/protocol/rules.ts";
-import {
-  nextOfWriter,
-  startWriter,
-  type Writer,
-  writerAfter,
-} from "../../src/repo/protocol/writer.ts";
+import { nextOfWriter, startWriter, writerAfter } from "../../src/repo/protocol/writer.ts";
 import {
   type Actor,
   type Flight,
-  type Local,
   type Move,
   minus,
   plain,
@@ -21,43 +13,7 @@ import {
   rowsOf,
   type Slips,
 } from "./actor.ts";
-import { WriterAhead } from "./writer-ahead.ts";
-
-export interface WriterLocal extends Local {
-  readonly w: Writer;
-  readonly attempt: number;
-  readonly rows: readonly string[];
-  /** Chunks still to be brought; null before it is known. */
-  readonly missing: string | null;
-  /** Packs that may hold what is missing, for undelete to read; null when it is in hand. */
-  readonly sources: readonly string[] | null;
-  readonly stored: "nothing" | "pack" | "all";
-  /** Only for the slip of taking a parent whole: whether it was seen. */
-  readonly parent?: boolean;
-  readonly acked: readonly string[];
-}
-
-export interface WriterConfig {
-  readonly id: string;
-  readonly wants: string;
-  readonly attempts: number;
-  /** May crash and start again at any moment. */
-  readonly crashes?: boolean;
-  /** The outcome of any put may stay unknown, and the put may land later or never. */
-  readonly unknown?: boolean;
-  /** What is missing is read from packs that are still there. */
-  readonly undeletes?: boolean;
-  /** Sync: packs come whole, as they are elsewhere. */
-  readonly brings?: string;
-  /** For the slip of taking a parent whole. */
-  readonly parent?: string;
-  readonly heads?: readonly string[];
-}
-
-export function snapshotOf(config: WriterConfig, attempt: number): Kept {
-  const claim = `${config.id}.${attempt}`;
-  return { type: "snapshot", name: `${claim}s`, claim, heads: config.heads ?? [] };
-}
+import { snapshotOf, WriterAhead, type WriterConfig, type WriterLocal } from "./writer-ahead.ts";
 
 export class WriterActor implements Actor<WriterLocal> {
   readonly start: WriterLocal;

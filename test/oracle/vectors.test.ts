@@ -175,14 +175,8 @@ describe("packs", () => {
       fetch: () => Promise.reject(new Error()),
     };
     const spec = { verb: "scrub", pack: c.object, bytes, workers: 1 } as const;
-    const job = runJob(
-      keyring,
-      new native.Index([], []),
-      spec,
-      none,
-      {},
-      new AbortController().signal,
-    );
+    const side = { keyring, index: new native.Index([], []) };
+    const job = runJob(side, spec, none, {}, new AbortController().signal);
     const said = await job.then(
       () => "read",
       () => "refused",

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import {
   backup,
   check,
+  forget,
   hex,
   openMemoryStore,
   openRepository,
@@ -36,12 +37,27 @@ function bytesOfPacks(objects: Objects): number {
   return [...objects].reduce((n, [name, { length }]) => n + (/^packs/.test(name) ? length : 0), 0);
 }
 
+type Open = (objects: Map<string, Buffer>) => Promise<Repository>;
+
+/** Stored bytes of a snapshot that is alone in its repository. */
+function sizes(runtime: Runtime, open: Open, empty: Objects): (mask: number) => Promise<number> {
+  const known = new Map<number, number>();
+  return async (mask) => {
+    const before = known.get(mask);
+    if (before !== undefined) return before;
+    const objects = new Map(empty);
+    await backup(runtime, await open(objects), savesOf(mask, "a"));
+    const bytes = bytesOfPacks(objects);
+    known.set(mask, bytes);
+    return bytes;
+  };
+}
+
 /** `empty` is a repository in which nothing was saved yet. */
 export function auditor(folder: string, secret: Secret, runtime: Runtime, empty: Objects): Auditor {
   const out = join(folder, "out");
-  const open = (objects: Map<string, Buffer>) =>
-    openRepository(openMemoryStore(objects), secret, runtime);
-  const fresh = new Map<number, number>();
+  const open: Open = (objects) => openRepository(openMemoryStore(objects), secret, runtime);
+  const alone = sizes(runtime, open, empty);
 
   const bring = async (repository: Repository, snapshot: Snapshot): Promise<string | null> => {
     const options = { path: Buffer.from(SOURCE), target: out, workers: 1 };
@@ -70,17 +86,6 @@ export function auditor(folder: string, secret: Secret, runtime: Runtime, empty:
     return snapshots;
   };
 
-  /** Stored bytes of a snapshot that is alone in its repository. */
-  const alone = async (mask: number): Promise<number> => {
-    const known = fresh.get(mask);
-    if (known !== undefined) return known;
-    const objects = new Map(empty);
-    await backup(runtime, await open(objects), savesOf(mask, "a"));
-    const bytes = bytesOfPacks(objects);
-    fresh.set(mask, bytes);
-    return bytes;
-  };
-
   const reclaimed = async (objects: Map<string, Buffer>, snapshots: Snapshot[]): Promise<void> => {
     const left = [...objects.keys()].filter((name) => /^condemned/.test(name));
     if (left.length > 0) throw new Error(`${left.length} condemned lists are left`);
@@ -94,9 +99,20 @@ export function auditor(folder: string, secret: Secret, runtime: Runtime, empty:
     if (stored > 2.5 * needed) throw new Error(`${stored} bytes are stored for ${needed}`);
   };
 
+  /**
+   * Somebody new is acknowledged at once, whatever the dead left; and is forgotten, so that the
+   * prunes that follow have a list to sweep, and settle the claims of the dead.
+   */
+  const newcomer = async (objects: Map<string, Buffer>): Promise<void> => {
+    const repository = await open(objects);
+    const { snapshot } = await backup(runtime, repository, savesOf(1, "new"));
+    await forget(runtime, repository, { snapshots: [hex(snapshot.id)] });
+  };
+
   return {
     audit: async (objects, ledger) => void (await audit(await open(objects), ledger)),
     async settle(objects, ledger) {
+      await newcomer(objects);
       const options = { maxUnused: 0, wait: 0, fenceAfter: 0 };
       for (let i = 0; i < 2; i++) await prune(runtime, await open(objects), options);
       const repository = await open(objects);

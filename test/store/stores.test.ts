@@ -11,6 +11,7 @@ import {
   readonly,
   retry,
   type Store,
+  steady,
   systemRuntime,
   throttle,
 } from "../../src/index.ts";
@@ -156,5 +157,23 @@ describe("decorators", () => {
     await slow.put("a/b", Buffer.alloc(500));
     await slow.put("a/c", Buffer.alloc(500));
     expect(waits).toEqual([500, 1000]);
+  });
+
+  it("throttle follows the hours of the day", async () => {
+    let time = new Date(2026, 4, 4, 7, 59, 59).getTime();
+    const sleep = async (ms: number) => {
+      time += ms;
+    };
+    const rates = steady(1000).map((rate, hour) => (hour < 8 ? 2000 : rate));
+    const clock = { now: () => time, sleep };
+    const slow = throttle(openMemoryStore(), { ...runtime, clock }, { up: rates });
+    const seconds = async (bytes: number) => {
+      const before = time;
+      await slow.put(`a/${before}`, Buffer.alloc(bytes));
+      return (time - before) / 1000;
+    };
+    expect(await seconds(1000)).toBe(0.5);
+    expect(await seconds(3000)).toBe(2.5);
+    expect(await seconds(1000)).toBe(1);
   });
 });

@@ -30,8 +30,8 @@ pub enum JobEvent {
         #[napi(ts_type = "Buffer")]
         bytes: Lent,
     },
-    /// Read this range of this pack, then `give`.
-    Fetch { request: f64, name: String, offset: f64, length: f64 },
+    /// Read this range of this pack, then `give`. `other`: a transfer's source has it.
+    Fetch { request: f64, name: String, offset: f64, length: f64, other: bool },
     /// A batch of rows in MessagePack.
     Rows { bytes: Buffer },
     /// One path could not be handled; the rest goes on.
@@ -143,18 +143,22 @@ impl Store for Puts {
 }
 
 /// A store's gets, made by JavaScript; the asking thread waits.
-pub struct Gets(pub Arc<Bridge>);
+pub struct Gets {
+    pub bridge: Arc<Bridge>,
+    /// The store is that of a transfer's source.
+    pub other: bool,
+}
 
 impl Fetch for Gets {
     fn fetch(&self, pack: &str, offset: u64, out: &mut [u8]) -> std::result::Result<(), CoreError> {
         let length = out.len() as f64;
-        let mut answers = self.0.answers.lock().expect("no panic");
+        let mut answers = self.bridge.answers.lock().expect("no panic");
         let request = answers.0;
         answers.0 += 1;
         answers.1.insert(request, None);
         let name = pack.into();
-        let (request_id, offset) = (request as f64, offset as f64);
-        self.0.send(JobEvent::Fetch { request: request_id, name, offset, length });
+        let (request_id, offset, other) = (request as f64, offset as f64, self.other);
+        self.bridge.send(JobEvent::Fetch { request: request_id, name, offset, length, other });
         loop {
             if let Some(Some(_)) = answers.1.get(&request) {
                 let bytes = answers.1.remove(&request).flatten().expect("just seen")?;
@@ -164,11 +168,15 @@ impl Fetch for Gets {
                 out.copy_from_slice(&bytes);
                 return Ok(());
             }
-            if self.0.cancelled.load(Ordering::SeqCst) {
+            if self.bridge.cancelled.load(Ordering::SeqCst) {
                 return Err(CoreError::Cancelled);
             }
             let pause = Duration::from_millis(200);
-            answers = self.0.answered.wait_timeout(answers, pause).expect("no panic").0;
+            answers = self.bridge.answered.wait_timeout(answers, pause).expect("no panic").0;
         }
+    }
+
+    fn far(&self) -> bool {
+        true
     }
 }

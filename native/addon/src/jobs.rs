@@ -12,6 +12,7 @@ use holdall_core::ingest::{self, Job as Ingest, Outcome};
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::list::{self, Rows};
 use holdall_core::object::hex;
+use holdall_core::pages::Roots;
 use holdall_core::reader::Reader;
 use holdall_core::restore::{self, What};
 use holdall_core::sink::Sink;
@@ -27,9 +28,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 #[napi]
 pub struct Job {
     bridge: Arc<Bridge>,
-    ingest: Arc<OnceLock<Arc<Ingest>>>,
     counts: Arc<restore::Counts>,
+    progress: Counters,
 }
+
+/// How far a job is.
+pub type Counters = Box<dyn Fn() -> Vec<f64> + Send + Sync>;
 
 pub(crate) struct Run {
     pub spec: Own,
@@ -61,15 +65,42 @@ pub fn start(
         ingest: Arc::default(),
         counts: Arc::default(),
     };
-    let job = Job { bridge, ingest: run.ingest.clone(), counts: run.counts.clone() };
-    std::thread::spawn(move || {
-        let bridge = run.bridge.clone();
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.run()));
-        let result =
-            result.unwrap_or_else(|_| Err(CoreError::Internal("the native core panicked".into())));
-        bridge.send(JobEvent::done(result));
-    });
+    let (ingest, counts) = (run.ingest.clone(), run.counts.clone());
+    let progress = Box::new(move || progress(&ingest, &counts));
+    let job = Job::new(bridge, run.counts.clone(), progress);
+    job.begin(move || run.run());
     Ok(job)
+}
+
+fn progress(ingest: &OnceLock<Arc<Ingest>>, counts: &restore::Counts) -> Vec<f64> {
+    let get = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed) as f64;
+    match ingest.get() {
+        Some(job) => {
+            let (p, chunks) = (&job.progress, &job.chunks);
+            let saved = [&p.files, &p.bytes, &p.reused, &chunks.new_bytes, &chunks.sink.stored];
+            saved.map(get).to_vec()
+        }
+        None => {
+            let c = counts;
+            [&c.entries, &c.bytes, &c.written, &c.deleted, &c.stored, &c.requests].map(get).to_vec()
+        }
+    }
+}
+
+impl Job {
+    pub fn new(bridge: Arc<Bridge>, counts: Arc<restore::Counts>, progress: Counters) -> Job {
+        Job { bridge, counts, progress }
+    }
+
+    /// Runs the work on a thread of its own, and tells how it ended.
+    pub fn begin(&self, work: impl FnOnce() -> CoreResult<String> + Send + 'static) {
+        let bridge = self.bridge.clone();
+        std::thread::spawn(move || {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            let panicked = |_| Err(CoreError::Internal("the native core panicked".into()));
+            bridge.send(JobEvent::done(result.unwrap_or_else(panicked)));
+        });
+    }
 }
 
 #[napi]
@@ -80,12 +111,19 @@ impl Job {
         self.bridge.reply(request as u64, error);
     }
 
-    /// Answers a fetch.
+    /// Answers a fetch. `lost`: what failed is this object, not the store.
     #[napi]
-    pub fn give(&self, request: f64, bytes: Option<Buffer>, error: Option<String>) {
-        let answer = match bytes {
-            Some(bytes) => Ok(bytes.to_vec()),
-            None => Err(CoreError::Store(error.unwrap_or_default())),
+    pub fn give(
+        &self,
+        request: f64,
+        bytes: Option<Buffer>,
+        error: Option<String>,
+        lost: Option<bool>,
+    ) {
+        let answer = match (bytes, lost) {
+            (Some(bytes), _) => Ok(bytes.to_vec()),
+            (None, Some(true)) => Err(CoreError::Missing(error.unwrap_or_default())),
+            (None, _) => Err(CoreError::Store(error.unwrap_or_default())),
         };
         self.bridge.give(request as u64, answer);
     }
@@ -97,26 +135,11 @@ impl Job {
     }
 
     /// Files, bytes read, bytes taken from the parent, new bytes, stored bytes; or entries, bytes,
-    /// bytes written, entries deleted.
+    /// bytes written, entries deleted, stored bytes read, ranges of packs these are; or, of a
+    /// transfer, bytes read, new bytes, stored bytes.
     #[napi]
     pub fn progress(&self) -> Vec<f64> {
-        let get = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed) as f64;
-        match self.ingest.get() {
-            Some(job) => {
-                let p = &job.progress;
-                vec![
-                    get(&p.files),
-                    get(&p.bytes),
-                    get(&p.reused),
-                    get(&job.chunks.new_bytes),
-                    get(&job.chunks.sink.stored),
-                ]
-            }
-            None => {
-                let c = &self.counts;
-                vec![get(&c.entries), get(&c.bytes), get(&c.written), get(&c.deleted)]
-            }
-        }
+        (self.progress)()
     }
 }
 
@@ -148,7 +171,7 @@ impl Run {
     pub(crate) fn fetch(&self) -> Arc<dyn Fetch> {
         match &self.spec.folder {
             Some(root) => Arc::new(FolderFetch::new(root.clone())),
-            None => Arc::new(Gets(self.bridge.clone())),
+            None => Arc::new(Gets { bridge: self.bridge.clone(), other: false }),
         }
     }
 
@@ -354,13 +377,17 @@ fn outcome_json(o: &Outcome) -> String {
         let rows: Vec<String> = list.iter().map(|(id, name)| format!("[{id},{name:?}]")).collect();
         rows.join(",")
     };
-    let holdall_core::page::Summary { entries, files, bytes } = o.roots.summary;
+    let (roots, users, groups) = (roots_json(&o.roots), owners(&o.users), owners(&o.groups));
+    format!("{},\"users\":[{users}],\"groups\":[{groups}]}}", &roots[..roots.len() - 1])
+}
+
+/// A manifest's roots and what lies below them.
+pub fn roots_json(roots: &Roots) -> String {
+    let holdall_core::page::Summary { entries, files, bytes } = roots.summary;
     format!(
         "{{\"root\":\"{}\",\"hints\":\"{}\",\"entries\":{entries},\"files\":{files},\
-         \"bytes\":{bytes},\"users\":[{}],\"groups\":[{}]}}",
-        hex(&o.roots.page),
-        hex(&o.roots.hints),
-        owners(&o.users),
-        owners(&o.groups)
+         \"bytes\":{bytes}}}",
+        hex(&roots.page),
+        hex(&roots.hints),
     )
 }

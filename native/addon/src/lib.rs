@@ -9,6 +9,7 @@ mod prune;
 mod spec;
 mod still;
 mod table;
+mod transfer;
 
 use napi_derive::napi;
 

@@ -8,7 +8,7 @@ use napi_derive::napi;
 #[napi(object)]
 pub struct JobSpec {
     #[napi(ts_type = "'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | \
-        'dump' | 'check' | 'scrub' | 'mark' | 'copy'")]
+        'dump' | 'check' | 'scrub' | 'mark' | 'copy' | 'survey' | 'carry' | 'remake'")]
     pub verb: String,
     pub folder: Option<Buffer>,
     pub workers: u32,
@@ -38,6 +38,9 @@ pub struct JobSpec {
     pub others: Option<Vec<Buffer>>,
     pub hints: Option<Vec<Buffer>>,
     pub damaged: Option<Vec<String>>,
+    /// Of a transfer: the folder of its source, and packs that were copied whole.
+    pub other_folder: Option<Buffer>,
+    pub whole: Option<Vec<String>>,
 }
 
 /// A folder that is read elsewhere: its absolute path, and where what it was stands still.
@@ -73,6 +76,8 @@ pub struct Own {
     pub others: Vec<[u8; 32]>,
     pub hints: Vec<[u8; 32]>,
     pub damaged: Vec<String>,
+    pub other_folder: Option<Vec<u8>>,
+    pub whole: Vec<String>,
 }
 
 fn names(path: &[u8]) -> Vec<Vec<u8>> {
@@ -115,5 +120,7 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         others: ids(spec.others)?,
         hints: ids(spec.hints)?,
         damaged: spec.damaged.unwrap_or_default(),
+        other_folder: bytes(spec.other_folder),
+        whole: spec.whole.unwrap_or_default(),
     })
 }

@@ -171,6 +171,12 @@ impl Contents {
         self.own.pack.name()
     }
 
+    /// The domain whose chunks it holds, in hexadecimal.
+    #[napi(getter)]
+    pub fn domain(&self) -> String {
+        hex(&self.domain)
+    }
+
     /// The claim that the pack was made under, in hexadecimal.
     #[napi(getter)]
     pub fn claim(&self) -> String {

@@ -61,14 +61,14 @@ impl Before {
     }
 }
 
-fn hint_leaf(reader: &Reader, id: Option<Id>) -> (Vec<Hint>, Vec<Id>) {
+pub fn hint_leaf(reader: &Reader, id: Option<Id>) -> (Vec<Hint>, Vec<Id>) {
     match id.map(|id| reader.page(&id)) {
         Some(Ok(Page::HintLeaf(hints, below))) => (hints, below),
         _ => Default::default(),
     }
 }
 
-fn hint_node(reader: &Reader, id: Option<Id>, count: usize) -> Vec<Option<Id>> {
+pub fn hint_node(reader: &Reader, id: Option<Id>, count: usize) -> Vec<Option<Id>> {
     match id.map(|id| reader.page(&id)) {
         Some(Ok(Page::HintNode(ids))) if ids.len() == count => ids.into_iter().map(Some).collect(),
         _ => vec![None; count],
@@ -76,7 +76,7 @@ fn hint_node(reader: &Reader, id: Option<Id>, count: usize) -> Vec<Option<Id>> {
 }
 
 /// Hints that do not fit their page say nothing.
-fn join(entries: Vec<Entry>, (hints, below): (Vec<Hint>, Vec<Id>)) -> Vec<Known> {
+pub fn join(entries: Vec<Entry>, (hints, below): (Vec<Hint>, Vec<Id>)) -> Vec<Known> {
     let folders = entries.iter().filter(|e| e.kind == DIR).count();
     let fits = hints.len() == entries.len() && below.len() == folders;
     let mut hints = hints.into_iter().filter(|_| fits);

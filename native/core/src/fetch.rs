@@ -15,6 +15,11 @@ use std::sync::{Arc, Mutex};
 pub trait Fetch: Send + Sync {
     /// Fills all of `out`.
     fn fetch(&self, pack: &str, offset: u64, out: &mut [u8]) -> Result<()>;
+
+    /// Whether each call costs so much that neighbours are better asked for together.
+    fn far(&self) -> bool {
+        false
+    }
 }
 
 /// Packs kept open: reading on in one file lets the kernel read ahead.

@@ -269,6 +269,13 @@ impl Table {
         both.filter(|(_, standing)| **standing == Standing::Absent).map(|(p, _)| p)
     }
 
+    /// Plaintext bytes that each pack holds.
+    pub fn pack_bytes(&self) -> Vec<u64> {
+        let mut sums = vec![0; self.packs.len()];
+        self.blocks.iter().for_each(|(pack, _, b)| sums[*pack as usize] += u64::from(b.plain));
+        sums
+    }
+
     /// Whether a trusted pack holds the chunk.
     pub fn has(&self, id: &Id) -> bool {
         let trusted = |(run, row)| !self.doubtful || self.standing(run, row) == Standing::Trusted;

@@ -20,6 +20,8 @@ pub const LIST: u8 = 2;
 #[derive(Default)]
 pub struct Opener {
     sealed: Vec<u8>,
+    /// Where in the pack they lie.
+    start: u32,
     expander: Expander,
 }
 
@@ -54,21 +56,40 @@ impl Reader {
         })
     }
 
-    /// Opens one block whole. Its chunks are still to be compared with their ids.
-    pub fn block<'a>(&self, place: &Place, opener: &'a mut Opener) -> Result<&'a [u8]> {
+    /// Whether neighbours are better read together.
+    pub fn far(&self) -> bool {
+        self.fetch.far()
+    }
+
+    /// Reads so many stored bytes from a block on.
+    pub fn read(&self, place: &Place, length: u32, opener: &mut Opener) -> Result<()> {
+        opener.start = place.block.offset;
+        opener.sealed.resize(length as usize, 0);
+        let name = self.table.packs[place.pack as usize].name();
+        self.fetch.fetch(&name, u64::from(opener.start), &mut opener.sealed)
+    }
+
+    /// Opens one block of what was read. Its chunks are still to be compared with their ids.
+    pub fn open<'a>(&self, place: &Place, opener: &'a mut Opener) -> Result<&'a [u8]> {
         let row = &self.table.packs[place.pack as usize];
         let (name, b) = (row.name(), &place.block);
         let wrap = |e: Error| match e {
             Error::Damaged(m) => Error::Damaged(format!("pack {name}: {m}")),
             other => other,
         };
-        opener.sealed.resize(b.stored as usize, 0);
-        self.fetch.fetch(&name, u64::from(b.offset), &mut opener.sealed)?;
+        let at = (b.offset - opener.start) as usize;
+        let sealed = &mut opener.sealed[at..at + b.stored as usize];
         let header = Header::new(HEADER_TYPE, &row.salt, &row.commitment);
         let key = PackKey::find(&self.ring, &header).map_err(wrap)?;
         let (ordinal, offset) = (u64::from(place.ordinal), b.offset as usize);
-        let payload = key.open(ordinal, offset, &mut opener.sealed).map_err(wrap)?;
+        let payload = key.open(ordinal, offset, sealed).map_err(wrap)?;
         opener.expander.expand(b.codec, b.plain as usize, payload).map_err(wrap)
+    }
+
+    /// Reads and opens one block.
+    pub fn block<'a>(&self, place: &Place, opener: &'a mut Opener) -> Result<&'a [u8]> {
+        self.read(place, place.block.stored, opener)?;
+        self.open(place, opener)
     }
 
     /// Compares a chunk's bytes with its id.

@@ -35,6 +35,9 @@ pub struct Counts {
     pub bytes: AtomicU64,
     pub written: AtomicU64,
     pub deleted: AtomicU64,
+    /// Stored bytes that were read, or would be, and in how many ranges of packs.
+    pub stored: AtomicU64,
+    pub requests: AtomicU64,
     pub cancelled: AtomicBool,
 }
 
@@ -80,7 +83,11 @@ pub fn run(writing: &Writing, spec: &Spec, what: What) -> Result<()> {
         let planned = plan.all(Branch::root(dir), what);
         writing.close();
         planned
-    })?;
+    })
+    .map_err(|e| writing.failure().unwrap_or(e))?;
+    if let Some(e) = writing.failure() {
+        return Err(e);
+    }
     if writing.cancelled() {
         return Err(Error::Cancelled);
     }
@@ -115,6 +122,7 @@ impl Plan<'_> {
             }
             match frame.leaves.next(&self.writing.reader) {
                 Some(Ok(entries)) => self.leaf(entries, &mut stack)?,
+                Some(Err(e)) if self.writing.ends(&e) => return Err(e),
                 Some(Err(e)) => {
                     // What cannot be listed must not be taken for deleted.
                     frame.there = None;
@@ -161,6 +169,7 @@ impl Plan<'_> {
             let name = joined.entry.name.clone();
             match self.entry(&branch, handle.as_ref(), joined, &mut below) {
                 Err(e @ (Error::Cancelled | Error::Invalid(_))) => return Err(e),
+                Err(e) if self.writing.ends(&e) => return Err(e),
                 Err(e) => self.writing.trouble(&branch.dir, &name, &e),
                 Ok(()) => {}
             }

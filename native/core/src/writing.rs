@@ -20,6 +20,10 @@ use std::sync::{Arc, Condvar, Mutex};
 pub const BATCH: usize = 128 << 20;
 /// Pieces that are planned together.
 pub const BATCH_PIECES: usize = 16 << 10;
+/// Stored bytes that are read at once where each read costs, and bytes between two blocks that are
+/// read along rather than asked past.
+const SPAN: u32 = 4 << 20;
+const GAP: u32 = 256 << 10;
 /// Pieces that may wait for workers before the planner waits.
 const QUEUE: usize = BATCH_PIECES / 2;
 
@@ -31,9 +35,14 @@ pub struct Piece {
     pub offset: u64,
 }
 
+/// Pieces of one block.
+type Block = Vec<Piece>;
+/// Blocks of one pack that are looked at together.
+type Span = Vec<Block>;
+
 #[derive(Default)]
 struct Queue {
-    blocks: VecDeque<Vec<Piece>>,
+    spans: VecDeque<Span>,
     /// Pieces in all of them.
     pieces: usize,
     over: bool,
@@ -45,14 +54,15 @@ pub struct Writing {
     /// Compares only: nothing is written.
     pub dry: bool,
     pub troubles: Mutex<Vec<(Vec<u8>, String)>>,
+    failure: Mutex<Option<Error>>,
     queue: Mutex<Queue>,
     moved: Condvar,
 }
 
 impl Writing {
     pub fn new(reader: Reader, counts: Arc<Counts>, dry: bool) -> Writing {
-        let (troubles, queue) = (Mutex::default(), Mutex::default());
-        Writing { reader, counts, dry, troubles, queue, moved: Condvar::new() }
+        let (troubles, failure, queue) = Default::default();
+        Writing { reader, counts, dry, troubles, failure, queue, moved: Condvar::new() }
     }
 
     pub fn trouble(&self, dir: &Dir, name: &[u8], e: &Error) {
@@ -63,22 +73,47 @@ impl Writing {
         self.troubles.lock().expect("no panic").push((dir.path(name), text));
     }
 
+    /// Whether this is more than one object's trouble: a store afar that does not answer would fail
+    /// every file, one after the other. It ends the restore.
+    pub fn ends(&self, e: &Error) -> bool {
+        let ends = self.reader.far() && matches!(e, Error::Store(_));
+        if ends {
+            self.failure.lock().expect("no panic").get_or_insert(e.clone());
+            self.counts.cancelled.store(true, Ordering::Relaxed);
+        }
+        ends
+    }
+
+    /// Why the restore ended early.
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.lock().expect("no panic").take()
+    }
+
     pub fn cancelled(&self) -> bool {
         self.counts.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Hands a batch to the workers, block by block, in the order in which they are stored.
+    /// Hands a batch to the workers, in the order in which its blocks are stored.
     pub fn submit(&self, pieces: Vec<Piece>) {
-        let (count, mut blocks) = (pieces.len(), BTreeMap::<(u32, u32), Vec<Piece>>::new());
+        let (count, mut blocks) = (pieces.len(), BTreeMap::<(u32, u32), Block>::new());
         for piece in pieces {
             blocks.entry((piece.place.pack, piece.place.ordinal)).or_default().push(piece);
+        }
+        let most = if self.reader.far() { SPAN } else { 0 };
+        let mut spans: Vec<Span> = Vec::new();
+        for block in blocks.into_values() {
+            match spans.last_mut().filter(|span| range(&span[0], &block).is_some_and(|n| n <= most))
+            {
+                Some(span) => span.push(block),
+                None => spans.push(vec![block]),
+            }
         }
         let mut queue = self.queue.lock().expect("no panic");
         while queue.pieces > QUEUE {
             queue = self.moved.wait(queue).expect("no panic");
         }
         queue.pieces += count;
-        queue.blocks.extend(blocks.into_values());
+        queue.spans.extend(spans);
         self.moved.notify_all();
     }
 
@@ -91,20 +126,20 @@ impl Writing {
     /// One worker: until the queue is empty and closed.
     pub fn work(&self) {
         let mut opener = Opener::default();
-        while let Some(pieces) = self.take() {
+        while let Some(span) = self.take() {
             if !self.cancelled() {
-                self.block(pieces, &mut opener);
+                self.span(span, &mut opener);
             }
         }
     }
 
-    fn take(&self) -> Option<Vec<Piece>> {
+    fn take(&self) -> Option<Span> {
         let mut queue = self.queue.lock().expect("no panic");
         loop {
-            if let Some(block) = queue.blocks.pop_front() {
-                queue.pieces -= block.len();
+            if let Some(span) = queue.spans.pop_front() {
+                queue.pieces -= span.iter().map(Vec::len).sum::<usize>();
                 self.moved.notify_all();
-                return Some(block);
+                return Some(span);
             }
             if queue.over {
                 return None;
@@ -113,25 +148,50 @@ impl Writing {
         }
     }
 
-    fn block(&self, pieces: Vec<Piece>, opener: &mut Opener) {
+    fn span(&self, span: Span, opener: &mut Opener) {
         // Files that already hold these bytes are found before anything is fetched.
         let held = |p: &&Piece| p.target.holds(&self.reader, p.offset, p.place.length, &p.id);
-        let wanted: Vec<&Piece> = pieces.iter().filter(|p| !held(p)).collect();
-        let opened = match wanted.first() {
-            Some(first) if !self.dry => self.reader.block(&first.place, opener),
-            _ => Ok(&[][..]),
+        let wanted = span.iter().map(|block| block.iter().filter(|p| !held(p)).collect());
+        let wanted: Vec<Vec<&Piece>> = wanted.filter(|w: &Vec<_>| !w.is_empty()).collect();
+        let near = |a: &Vec<&Piece>, b: &Vec<&Piece>| {
+            let (a, b) = (a[0].place.block, b[0].place.block);
+            self.reader.far() && b.offset - a.offset - a.stored <= GAP
         };
-        for piece in wanted {
-            let written = opened.clone().and_then(|block| self.write(piece, block));
-            if let Err(e) = written {
-                if !piece.target.fail() {
-                    self.trouble(&piece.target.folder.dir, &piece.target.entry.name, &e);
-                }
-            }
-        }
-        for piece in pieces {
+        wanted.chunk_by(near).for_each(|blocks| self.blocks(blocks, opener));
+        for piece in span.into_iter().flatten() {
             if piece.target.piece_done() {
                 self.finish(&piece.target);
+            }
+        }
+    }
+
+    /// Reads some neighbours at once, and writes what is wanted of each.
+    fn blocks(&self, blocks: &[Vec<&Piece>], opener: &mut Opener) {
+        let (first, last) = (&blocks[0][0].place, &blocks[blocks.len() - 1][0].place.block);
+        let length = last.offset + last.stored - first.block.offset;
+        let read = if self.dry { Ok(()) } else { self.reader.read(first, length, opener) };
+        if read.as_ref().is_err_and(|e| self.ends(e)) {
+            return;
+        }
+        if read.is_err() && blocks.len() > 1 {
+            // What is wrong with one must not hit its neighbours.
+            return blocks.chunks(1).for_each(|one| self.blocks(one, opener));
+        }
+        self.counts.requests.fetch_add(1, Ordering::Relaxed);
+        self.counts.stored.fetch_add(u64::from(length), Ordering::Relaxed);
+        for pieces in blocks {
+            let opened = match &read {
+                Ok(()) if self.dry => Ok(&[][..]),
+                Ok(()) => self.reader.open(&pieces[0].place, opener),
+                Err(e) => Err(e.clone()),
+            };
+            for piece in pieces {
+                let written = opened.clone().and_then(|block| self.write(piece, block));
+                if let Err(e) = written {
+                    if !piece.target.fail() {
+                        self.trouble(&piece.target.folder.dir, &piece.target.entry.name, &e);
+                    }
+                }
             }
         }
     }
@@ -165,4 +225,10 @@ impl Writing {
             }
         });
     }
+}
+
+/// Stored bytes from the beginning of one block to the end of a later one of the same pack.
+fn range(first: &Block, last: &Block) -> Option<u32> {
+    let (a, b) = (first[0].place, last[0].place);
+    (a.pack == b.pack).then(|| b.block.offset + b.block.stored - a.block.offset)
 }

@@ -8,6 +8,8 @@ export declare class Contents {
   static open(keyring: Keyring, name: string, length: number, tail: Buffer, sealed: Buffer): Contents
   /** The pack's bare name. */
   get name(): string
+  /** The domain whose chunks it holds, in hexadecimal. */
+  get domain(): string
   /** The claim that the pack was made under, in hexadecimal. */
   get claim(): string
 }
@@ -52,12 +54,13 @@ export declare class Index {
 export declare class Job {
   /** Answers a put: durable, or why not. */
   reply(request: number, error?: string | undefined | null): void
-  /** Answers a fetch. */
-  give(request: number, bytes?: Buffer | undefined | null, error?: string | undefined | null): void
+  /** Answers a fetch. `lost`: what failed is this object, not the store. */
+  give(request: number, bytes?: Buffer | undefined | null, error?: string | undefined | null, lost?: boolean | undefined | null): void
   cancel(): void
   /**
    * Files, bytes read, bytes taken from the parent, new bytes, stored bytes; or entries, bytes,
-   * bytes written, entries deleted.
+   * bytes written, entries deleted, stored bytes read, ranges of packs these are; or, of a
+   * transfer, bytes read, new bytes, stored bytes.
    */
   progress(): Array<number>
 }
@@ -65,14 +68,14 @@ export declare class Job {
 /** What a job tells; the last event is `done`. */
 export type JobEvent =
   | { event: 'put'; request: number; kind: 'pack' | 'index'; name: string; bytes: Buffer }
-  | { event: 'fetch'; request: number; name: string; offset: number; length: number }
+  | { event: 'fetch'; request: number; name: string; offset: number; length: number; other: boolean }
   | { event: 'rows'; bytes: Buffer }
   | { event: 'trouble'; path: Buffer; message: string }
   | { event: 'done'; result?: string; error?: string }
 
 /** What a job works on. Paths are bytes, names joined by `/`, without a leading one. */
 export interface JobSpec {
-  verb: 'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | 'dump' | 'check' | 'scrub' | 'mark' | 'copy'
+  verb: 'backup' | 'stream' | 'compare' | 'restore' | 'list' | 'diff' | 'cat' | 'dump' | 'check' | 'scrub' | 'mark' | 'copy' | 'survey' | 'carry' | 'remake'
   folder?: Buffer
   workers: number
   paths?: Array<Buffer>
@@ -101,6 +104,9 @@ export interface JobSpec {
   others?: Array<Buffer>
   hints?: Array<Buffer>
   damaged?: Array<string>
+  /** Of a transfer: the folder of its source, and packs that were copied whole. */
+  otherFolder?: Buffer
+  whole?: Array<string>
 }
 
 /** What Argon2id costs. */
@@ -263,3 +269,6 @@ export declare function subvolumesBelow(path: Buffer): Array<Buffer>
 
 /** Hands all that is written of a path's file system to its disk. */
 export declare function syncFileSystem(path: Buffer): Promise<unknown>
+
+/** Starts a job that reads one repository (`from`) and writes another (`to`). */
+export declare function transfer(from: Keyring, fromIndex: Index, to: Keyring, toIndex: Index, spec: JobSpec, callback: (event: JobEvent) => void): Job

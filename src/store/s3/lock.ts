@@ -76,8 +76,14 @@ export async function remove(client: Client, name: string): Promise<void> {
       throw new Failure("retained", `${client.what(name)}: is locked ${time}`);
     }
     const versionId = found.headers["x-amz-version-id"]?.toString();
-    await client.ask(versionId === undefined ? call : { ...call, query: { versionId } });
-    if (versionId === undefined) return;
+    const gone = await client
+      .ask(versionId === undefined ? call : { ...call, query: { versionId } })
+      .catch((error: unknown) => {
+        // Somebody else was faster, or an answer was lost.
+        if (!(error instanceof Failure && error.code === "object_missing")) throw error;
+        return null;
+      });
+    if (gone === null || versionId === undefined) return;
   }
   throw new Failure("store_refused", `${client.what(name)}: more than ${MOST_VERSIONS} versions`);
 }

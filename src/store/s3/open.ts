@@ -22,7 +22,7 @@ import { lockedUntil, lockHeaders, remove, retentionOf } from "./lock.ts";
 import { isSafeKey, type Place } from "./place.ts";
 import { probe } from "./probe.ts";
 import { type Known, type PutSettings, put } from "./put.ts";
-import { read } from "./read.ts";
+import { openReads } from "./read.ts";
 import { termsOf } from "./terms.ts";
 import { openWire, type Wire } from "./wire.ts";
 
@@ -66,6 +66,7 @@ export function openS3Store(place: Place, first: Credentials, options: S3Options
 
 function storeOf(client: Client, settings: PutSettings, wire: Wire): FarStore {
   const known: Known = { conditions: true };
+  const reads = openReads(client);
   return {
     description: client.place.description,
     folder: null,
@@ -73,9 +74,12 @@ function storeOf(client: Client, settings: PutSettings, wire: Wire): FarStore {
       await put(client, settings, known, { name: safe(name), bytes, signal, lasting });
       return { durable: name };
     },
-    get: (name, range, signal) => read(client, safe(name), range, signal),
+    get: (name, range, signal) => reads.read(safe(name), range, signal),
     list: (prefix, signal) => list(client, prefix, signal),
-    remove: (name) => remove(client, safe(name)),
+    remove(name) {
+      reads.forget(name);
+      return remove(client, safe(name));
+    },
     lockedUntil: (name) => lockedUntil(client, safe(name)),
     probe: () => probe(client),
     async [Symbol.asyncDispose]() {

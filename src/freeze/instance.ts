@@ -1,0 +1,198 @@
+/** An instance stands still: what its descriptors say becomes the facts, the flushes and the View. */
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { Failure, toFailure } from "../base/failure.ts";
+import type { Runtime } from "../base/runtime.ts";
+import type { Instance, StateUnit } from "../instance/descriptor.ts";
+import { native } from "../seam/native.ts";
+import type { Cut } from "./barrier.ts";
+import { findProcesses } from "./find.ts";
+import type { Source, View } from "./freezer.ts";
+import { bestFreezer } from "./open.ts";
+import type { BarrierPlan, Handover } from "./plan.ts";
+import { type Given, planNow, standStill } from "./stand.ts";
+import { act, actAll, asUndo, type Scene } from "./steps/run.ts";
+import type { Undo } from "./watchdog.ts";
+
+/** What one unit holds for one context; paths are absolute. */
+export interface Member {
+  readonly unit: StateUnit;
+  readonly paths: readonly string[];
+}
+
+export interface StillOptions {
+  readonly instance: Instance;
+  /** Everything that is claimed: whoever writes to it is of the set. */
+  readonly members: readonly Member[];
+  /** What is to be saved of it. */
+  readonly saved: readonly Member[];
+  /** Milliseconds. */
+  readonly maxPause: number;
+  readonly stateFolder: string;
+  step?(name: string): void;
+}
+
+export interface StillPlan {
+  readonly barrier: BarrierPlan;
+  readonly given: Given;
+  readonly claimed: readonly Buffer[];
+  readonly sources: readonly Source[];
+}
+
+export interface Still {
+  readonly view: View;
+  readonly cut: Cut;
+  /** Milliseconds since 1970 of a time of the cut. */
+  epoch(nanoseconds: number): number;
+  /** Units whose flush failed although it was to go on. */
+  readonly unflushed: readonly string[];
+}
+
+const idOf = ({ service, id }: StateUnit) => `${service}/${id}`;
+const isBelow = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+
+/** Files that may come to be beside a database until it is cut, and belong to it. */
+export const besides = (unit: StateUnit, path: string): string[] =>
+  unit.engine === "sqlite" && !/-(wal|journal|shm)$/.test(path)
+    ? [`${path}-wal`, `${path}-journal`]
+    : [];
+
+/** What is cut: no path below another of the same subvolume. */
+function sourcesOf(saved: readonly Member[]): Source[] {
+  const all = saved.flatMap(({ unit, paths }) => paths.flatMap((p) => [p, ...besides(unit, p)]));
+  const unique = [...new Set(all)].sort();
+  const device = (path: string) =>
+    existsSync(path) ? native.placeOf(Buffer.from(path)).device : "";
+  return unique.filter(
+    (path) =>
+      !unique.some((o) => o !== path && isBelow(path, o) && [device(o), ""].includes(device(path))),
+  );
+}
+
+const handoverOf = (unit: StateUnit): Handover[] => {
+  if (unit.flush !== null) return [{ unit: idOf(unit), kind: "flush" }];
+  return unit.drain === null ? [] : [{ unit: idOf(unit), kind: "drain" }];
+};
+
+/** Whom a barrier would stop now, and in what order; nothing is touched. */
+export async function planStill(runtime: Runtime, options: StillOptions): Promise<StillPlan> {
+  const { instance, members, saved, maxPause } = options;
+  const claimed = [...new Set(members.flatMap((m) => m.paths))].map((path) => Buffer.from(path));
+  const found = await findProcesses(runtime, instance, native.census([...claimed]));
+  const units = [...new Set(saved.map((m) => m.unit))];
+  const services = instance.services.map(({ name, dependsOn }) => ({
+    service: name,
+    pids: found.pids.get(name) ?? [],
+    dependsOn: dependsOn.filter((d) => instance.services.some((s) => s.name === d)),
+    handovers: units.filter((u) => u.service === name).flatMap(handoverOf),
+  }));
+  const owner = (path: Buffer) => {
+    const text = path.toString("utf8");
+    const claims = members.filter((m) => m.paths.some((p) => isBelow(text, p)));
+    return claims[0]?.unit.service ?? "";
+  };
+  const { supervisor, obstacles } = found;
+  const given: Given = { services, supervisor, owner, maxPause, obstacles };
+  const barrier = planNow(given, claimed);
+  return { barrier, given, claimed, sources: sourcesOf(saved) };
+}
+
+/** Sizes and times of everything below some paths, as one text. */
+function picture(paths: readonly string[]): string {
+  const look = (path: string): string => {
+    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) return "";
+    const own = `${path} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}\n`;
+    return stat.isDirectory()
+      ? own +
+          readdirSync(path)
+            .map((n) => look(join(path, n)))
+            .join("")
+      : own;
+  };
+  return paths.map(look).join("");
+}
+
+/** Waits until nothing was written for as long as the drain says. */
+async function drain(scene: Scene, unit: StateUnit, paths: readonly string[]): Promise<void> {
+  if (unit.drain === null) return;
+  const { ask, steady, timeout } = unit.drain;
+  const { clock } = scene.runtime;
+  const deadline = clock.now() + timeout;
+  const look = async () => (ask === null ? picture(paths) : act(scene, ask, deadline));
+  let [before, since] = [await look(), clock.now()];
+  while (clock.now() - since < steady) {
+    if (clock.now() > deadline) throw new Failure("not_still", "it is written to all the time");
+    await clock.sleep(Math.min(20, steady));
+    const now = await look();
+    if (now !== before) [before, since] = [now, clock.now()];
+  }
+}
+
+function sceneOf(runtime: Runtime, root: string, paths: readonly string[], marker: string): Scene {
+  // Databases are files or folders that are called by their numbers.
+  const names = paths.map((path) => /\/db(\d+)(\.redb)?$/.exec(path)?.[1]);
+  const databases = [...new Set(names.filter((name) => name !== undefined))];
+  return { runtime, root, databases, marker };
+}
+
+/** Stops, cuts and continues; the caller disposes of the View. Fails with `not_still`. */
+export async function makeStill(
+  runtime: Runtime,
+  options: StillOptions,
+  planned: StillPlan,
+): Promise<Still> {
+  const { instance, saved, stateFolder } = options;
+  const { barrier, given, claimed, sources } = planned;
+  const [refusal] = barrier.refusals;
+  if (refusal) throw new Failure("not_still", `${refusal.who} ${refusal.why}`);
+  const marker = runtime.random(8).toString("hex");
+  const unflushed: string[] = [];
+  const scenes = new Map<string, { unit: StateUnit; scene: Scene; paths: string[] }>();
+  for (const { unit } of saved) {
+    const paths = saved.filter((m) => m.unit === unit).flatMap((m) => m.paths);
+    scenes.set(idOf(unit), { unit, paths, scene: sceneOf(runtime, instance.root, paths, marker) });
+  }
+  const handOver = async (handover: Handover) => {
+    const found = scenes.get(handover.unit);
+    if (found === undefined) throw new Failure("internal", `${handover.unit} is not saved`);
+    const { unit, scene, paths } = found;
+    try {
+      if (unit.flush !== null) await actAll(scene, unit.flush.steps, unit.flush.timeout);
+      await drain(scene, unit, paths);
+    } catch (error) {
+      const failure = toFailure(error);
+      if (failure.code === "interrupted") throw failure;
+      if (unit.flush?.onFailure === "continue") return void unflushed.push(handover.unit);
+      throw new Failure("not_still", `${handover.unit}: ${handover.kind}: ${failure.message}`);
+    }
+  };
+  const undo: Undo[] = [];
+  const due = new Set(barrier.waves.flatMap((w) => w.handovers.map((h) => h.unit)));
+  for (const { unit, scene } of scenes.values()) {
+    if (!due.has(idOf(unit))) continue;
+    for (const step of unit.flush?.undo ?? [])
+      undo.push(...[(await asUndo(scene, step)) ?? []].flat());
+  }
+  const mapped = native
+    .census([...claimed])
+    .flatMap((p) => p.holds.filter((h) => h.mapped).map((h) => h.path));
+  await using prepared = await bestFreezer.prepare(runtime, sources, mapped);
+  const stand = { given, claimed, plan: barrier, prepared, undo, handOver, stateFolder };
+  const { view, cut, failed } = await standStill(runtime, {
+    ...stand,
+    ...(options.step === undefined ? {} : { step: options.step }),
+  });
+  for (const why of failed) {
+    runtime.emit({ event: "warning", message: `not undone, see holdall thaw: ${why}` });
+  }
+  const [mono = 0, epoch = 0] = native.clocks();
+  return { view, cut, unflushed, epoch: (t) => Math.round(epoch + (t - mono) / 1e6) };
+}
+
+/** Where a path is to be read in a View. */
+export function whereIn(view: View, path: string): string {
+  const holding = view.folders.filter((f) => isBelow(path, f.path));
+  const deepest = holding.sort((a, b) => b.path.length - a.path.length)[0];
+  return deepest === undefined ? path : join(deepest.view, relative(deepest.path, path));
+}
