@@ -322,3 +322,26 @@ it.each(["replica", "stranger"] as const)(
   },
   60_000,
 );
+
+it("a part of the log can be pruned where it was copied to", async () => {
+  using place = temporary();
+  const p = await pair(place.path);
+  const ids: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    writeFiles(p.source, i, 3);
+    ids.push(hex((await p.save([p.source])).snapshot.id));
+  }
+  const there = await p.make("replica");
+  // The last one's head is not there; the first one comes after it.
+  for (const id of [ids[2] ?? "", ids[0] ?? ""]) {
+    await p.copy("replica", there, { selection: { ids: [id] } });
+  }
+  const to = await p.openOther("replica", there);
+  await forget(p.runtime, to, { snapshots: [ids[0] ?? ""] });
+  const pruned = await prune(p.runtime, await p.openOther("replica", there), {});
+  expect([pruned.snapshots, pruned.waiting]).toEqual([1, 0]);
+  expect(pruned.packs).toBeGreaterThan(0);
+  const after = await p.openOther("replica", there);
+  expect((await after.snapshots()).snapshots.map((s) => hex(s.id))).toEqual([ids[2]]);
+  expect((await check(p.runtime, after, { read: 1 })).problems).toEqual([]);
+}, 60_000);
