@@ -20,11 +20,8 @@ export type {
   Phase,
   RestoreProgress,
   SlotRow,
-<<<<<<< HEAD
-  SyncProgress,
-=======
   Stood,
->>>>>>> barrier
+  SyncProgress,
 } from "./base/event.ts";
 export { EXIT_STATUS, Failure, type FailureCode, toFailure } from "./base/failure.ts";
 export { finishAt, type HourlyRate, steady } from "./base/rate.ts";

@@ -13,12 +13,8 @@ import {
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
-<<<<<<< HEAD
-import { type InstanceFlags, unitsOf } from "./instance.ts";
-import { attempt } from "./report.ts";
-=======
 import { type InstanceFlags, prepare } from "./instance.ts";
->>>>>>> barrier
+import { attempt } from "./report.ts";
 import { Session } from "./session.ts";
 import { count, duration, size } from "./words.ts";
 
@@ -93,13 +89,22 @@ export async function run(
   // Without --command, what follows -- are paths, such as those that begin with a dash.
   const paths = flags.command === undefined ? [...operands, ...command] : operands;
   const plan = options(flags, paths, command, session.workers);
-<<<<<<< HEAD
-  const chosen = flags.instance === undefined ? {} : await unitsOf(session, flags);
+  const instance = flags.instance === undefined ? null : await prepare(session, flags);
   await using repository = await session.open();
   const save = async () => {
     const started = performance.now();
+    // Whom it cannot do without is known when the store is open: a dry run stops nobody.
+    await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
+    const units = standing?.units ?? instance?.units;
+    const chosen = instance && units ? { instance: instance.instance, units } : {};
     const result = await backup(session.runtime, repository, { ...plan, ...chosen });
-    session.say(json(result, plan), text(result, plan, (performance.now() - started) / 1000));
+    const seconds = (performance.now() - started) / 1000;
+    const stood = standing?.stood;
+    const last = stood === undefined ? "" : `\n${stoodText(stood)}`;
+    session.say(
+      { ...json(result, plan), ...(stood === undefined ? {} : { stood }) },
+      text(result, plan, seconds) + last,
+    );
     return result.troubles > 0 ? 3 : 0;
   };
   const others = flags.sync ?? [];
@@ -115,24 +120,6 @@ export async function run(
   }
   // What could not be saved as it is counts less than what failed.
   return statuses.find((s) => s !== 0 && s !== 3) ?? Math.max(...statuses);
-=======
-  const started = performance.now();
-  const instance = flags.instance === undefined ? null : await prepare(session, flags);
-  await using repository = await session.open();
-  // Whom it cannot do without is known when the store is open: a dry run stops nobody.
-  await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
-  const units = standing?.units ?? instance?.units;
-  const chosen = instance && units ? { instance: instance.instance, units } : {};
-  const result = await backup(session.runtime, repository, { ...plan, ...chosen });
-  const seconds = (performance.now() - started) / 1000;
-  const stood = standing?.stood;
-  const last = stood === undefined ? "" : `\n${stoodText(stood)}`;
-  session.say(
-    { ...json(result, plan), ...(stood === undefined ? {} : { stood }) },
-    text(result, plan, seconds) + last,
-  );
-  return result.troubles > 0 ? 3 : 0;
->>>>>>> barrier
 }
 
 /** `stood still 131 ms at 14:03:07.220; worst level X because Y` */

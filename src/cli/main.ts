@@ -12,13 +12,9 @@ import { losslessArguments } from "./arguments.ts";
 import { programHelp, verbHelp } from "./help.ts";
 import { aborted, whenOverdue } from "./interrupt.ts";
 import { LOAD } from "./load.ts";
-<<<<<<< HEAD
 import { report } from "./report.ts";
-import { width } from "./terminal.ts";
-=======
 import { stateFolder } from "./settings.ts";
-import { paint, width } from "./terminal.ts";
->>>>>>> barrier
+import { width } from "./terminal.ts";
 import { GLOBAL_OPTIONS, type OptionRow, VERBS } from "./verbs.ts";
 
 const many = (value: string, before: string[] | undefined) => [...(before ?? []), value];

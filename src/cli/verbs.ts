@@ -62,11 +62,8 @@ const BACKUP: Verb = {
   notes: [
     "Nothing is left out unless asked for. An unchanged file is not read again.",
     "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
-<<<<<<< HEAD
     "With --sync the backup is followed by a sync of all that the other repository lacks. Both are done whatever becomes of the other, both tell how they ended, and the exit status is that of the first that failed.",
-=======
     "Its services stand still for a moment: those that others depend on last, each engine flushed before it stops. Without --no-pause nothing is saved when they cannot; --dry-run tells whom it would stop, in what order, and each unit's level in itself and with the others.",
->>>>>>> barrier
   ],
   examples: [
     "holdall backup /srv /home",

@@ -24,7 +24,9 @@ describe.runIf(has("python3"))("npm run demo", () => {
       said += piece.toString();
     });
     const end = once(first, "exit");
-    await until("the demo does not run", 100, async () => (said.includes("drivers run") ? 1 : null));
+    await until("the demo does not run", 100, async () =>
+      said.includes("drivers run") ? 1 : null,
+    );
     const other = (...more: string[]) =>
       spawnSync(process.execPath, [main, ...more, ...words], { encoding: "utf8" });
     expect(other()).toMatchObject({ status: 1, stdout: expect.stringContaining("a demo runs") });

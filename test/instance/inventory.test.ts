@@ -1,4 +1,5 @@
 /** The inventory of an instance on disk: what is claimed, by whom, worth what, and what is not. */
+import { spawn } from "node:child_process";
 import { closeSync, linkSync, openSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -11,6 +12,18 @@ import {
 } from "../../src/index.ts";
 import { put, smallInstance } from "../support/instance.ts";
 import { temporary } from "../support/tree.ts";
+
+/** Maps a file so that stores reach it, and keeps no handle of it. */
+const MAP = `
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+fd = os.open(sys.argv[1], os.O_RDWR)
+libc.mmap(None, ctypes.c_size_t(4096), 3, 1, fd, ctypes.c_long(0))
+os.close(fd)
+print("mapped", flush=True)
+time.sleep(60)
+`;
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -26,6 +39,9 @@ beforeAll(async () => {
   const server = createServer().listen(join(root, "var/chat/files/s.sock"));
   await new Promise((resolve) => server.once("listening", resolve));
   const handle = openSync(join(root, "var/db/db1.redb"), "r+");
+  const reading = openSync(join(root, "var/db/db2.redb"), "r");
+  const maps = spawn("python3", ["-c", MAP, join(root, "var/chat/chat.db")]);
+  await new Promise((resolve) => maps.stdout.once("data", resolve));
   symlinkSync("/etc/ssl/own.pem", join(root, "var/keys/link"));
   put(root, {
     "var/lost/deep/x": "12345",
@@ -38,7 +54,8 @@ beforeAll(async () => {
   });
   linkSync(join(root, "var/lost/deep/x"), join(root, "var/lost/again"));
   found = (await inventory({ cache })).inventory;
-  closeSync(handle);
+  for (const open of [handle, reading]) closeSync(open);
+  maps.kill();
   server.close();
 }, 30_000);
 afterAll(() => place[Symbol.dispose]());
@@ -85,9 +102,12 @@ it("says what stands for nothing: absent, unclaimed, engine-owned, sockets", () 
   expect(found.troubles).toEqual([]);
 });
 
-it("knows who has it open for writing", () => {
+it("knows who has it open, and how", () => {
   expect(row("db/databases", "1")?.openBy).toMatchObject([{ pid: process.pid, how: "writes" }]);
-  expect(row("db/databases", "2")?.openBy).toEqual([]);
+  expect(row("db/databases", "2")?.openBy).toMatchObject([{ pid: process.pid, how: "reads" }]);
+  const hows = row("chat/rows")?.openBy.map(({ name, how }) => `${name} ${how}`);
+  expect(hows).toEqual(["python3 maps"]);
+  expect(row("chat/files")?.openBy).toEqual([]);
 });
 
 it("names what lies outside", () => {

@@ -32,7 +32,9 @@ function one(folder: string, shim: string, args: string[]): Promise<Report> {
     HOLDALL_STILL_ROOT: folder,
   };
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--expose-gc", RUN, folder, ...args], { env });
+    const child = spawn(process.execPath, ["--max-semi-space-size=64", RUN, folder, ...args], {
+      env,
+    });
     let [out, err] = ["", ""];
     child.stdout.on("data", (bytes: Buffer) => {
       out += bytes.toString("utf8");

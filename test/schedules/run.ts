@@ -35,8 +35,6 @@ Object.assign(RULES, guard?.rules);
 
 const report: Report = { steps: 0, acknowledged: 0, cpu: 0, bad: [], traces: [] };
 for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
-  // What a finished job holds of the event loop goes with it, and each turn costs for all there are.
-  if (seed % 16 === 0) globalThis.gc?.();
   reseed(seed);
   const { steps, acknowledged, trace, wrong, log } = await runSchedule(seed, at);
   report.steps += steps;

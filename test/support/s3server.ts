@@ -55,7 +55,7 @@ export function onServers(body: (server: () => S3Server) => void): void {
   for (const kind of SERVERS) {
     const found = findServer(kind);
     const name = "path" in found ? kind : `${kind} (${found.missing})`;
-    describe.skipIf("missing" in found)(name, () => {
+    describe.skipIf("missing" in found)(name, { timeout: 60_000 }, () => {
       let server: S3Server;
       beforeAll(async () => {
         server = await startServer(kind);

@@ -241,37 +241,39 @@ describe("damage at the source", () => {
   });
 });
 
-it("a replica whose making was killed is finished by the next run", async () => {
-  using place = temporary();
-  const p = await pair(place.path, openMemoryStore());
-  const from = await p.open();
-  writeFiles(p.source, 1, 3);
-  await p.save([p.source]);
-  let [at, opened] = [1, 0];
-  for (; ; at++) {
-    const objects = new Map<string, Buffer>();
-    const { store, calls } = dying(openMemoryStore(objects), at, at % 2 === 0);
-    const died = await initReplica(p.runtime, store, from).then(
-      () => false,
-      () => true,
-    );
-    if (calls() < at) break;
-    expect(died, `call ${at}`).toBe(true);
-    // Once a slot is there, it is a repository.
-    const again = await initReplica(p.runtime, openMemoryStore(objects), from).then(
-      () => "made",
-      (error: Failure) => error.code,
-    );
-    if (again !== "made") expect([again, ++opened > 0]).toEqual(["repository_exists", true]);
-    const configs = [...objects.keys()].filter((name) => name.startsWith("config/"));
-    expect(configs, `call ${at}`).toHaveLength(1);
-    const to = await openRepository(openMemoryStore(objects), p.secret, p.runtime);
-    expect(hex(to.keyring.replica)).not.toBe(hex(from.keyring.replica));
-    const done = await sync(p.runtime, from, to, { host: "h", workers: 1 });
-    expect([done.kin, done.copied.length]).toEqual([true, 1]);
-  }
-  expect(at).toBeGreaterThan(12);
-});
+it.each([false, true])(
+  "a replica whose making was killed is finished by the next run (after a call: %s)",
+  async (after) => {
+    using place = temporary();
+    const p = await pair(place.path, openMemoryStore());
+    const from = await p.open();
+    writeFiles(p.source, 1, 3);
+    await p.save([p.source]);
+    let at = 1;
+    for (; ; at++) {
+      const objects = new Map<string, Buffer>();
+      const { store, calls } = dying(openMemoryStore(objects), at, after);
+      const died = await initReplica(p.runtime, store, from).then(
+        () => false,
+        () => true,
+      );
+      if (calls() < at) break;
+      expect(died, `call ${at}`).toBe(true);
+      // Once a slot is there, it is a repository.
+      const slots = [...objects.keys()].filter((name) => name.startsWith("slots/"));
+      const again = await initReplica(p.runtime, openMemoryStore(objects), from).then(
+        () => "made",
+        (error: Failure) => error.code,
+      );
+      expect(again, `call ${at}`).toBe(slots.length > 0 ? "repository_exists" : "made");
+      const to = await openRepository(openMemoryStore(objects), p.secret, p.runtime);
+      expect(hex(to.keyring.replica)).not.toBe(hex(from.keyring.replica));
+      const done = await sync(p.runtime, from, to, { host: "h", workers: 1 });
+      expect([done.kin, done.copied.length]).toEqual([true, 1]);
+    }
+    expect(at).toBeGreaterThan(12);
+  },
+);
 
 it("what was forgotten at the destination stays so, unless it is named", async () => {
   using place = temporary();
@@ -322,3 +324,26 @@ it.each(["replica", "stranger"] as const)(
   },
   60_000,
 );
+
+it("a part of the log can be pruned where it was copied to", async () => {
+  using place = temporary();
+  const p = await pair(place.path);
+  const ids: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    writeFiles(p.source, i, 3);
+    ids.push(hex((await p.save([p.source])).snapshot.id));
+  }
+  const there = await p.make("replica");
+  // The last one's head is not there; the first one comes after it.
+  for (const id of [ids[2] ?? "", ids[0] ?? ""]) {
+    await p.copy("replica", there, { selection: { ids: [id] } });
+  }
+  const to = await p.openOther("replica", there);
+  await forget(p.runtime, to, { snapshots: [ids[0] ?? ""] });
+  const pruned = await prune(p.runtime, await p.openOther("replica", there), {});
+  expect([pruned.snapshots, pruned.waiting]).toEqual([1, 0]);
+  expect(pruned.packs).toBeGreaterThan(0);
+  const after = await p.openOther("replica", there);
+  expect((await after.snapshots()).snapshots.map((s) => hex(s.id))).toEqual([ids[2]]);
+  expect((await check(p.runtime, after, { read: 1 })).problems).toEqual([]);
+}, 60_000);
