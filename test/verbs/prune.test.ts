@@ -1,7 +1,7 @@
 /** Forgetting, bringing back, and pruning: space comes back, and what is kept stays as it was. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   check,
   forget,
@@ -14,6 +14,8 @@ import {
 import { fixture } from "../support/library.ts";
 import { noise } from "../support/noise.ts";
 import { differences, temporary } from "../support/tree.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 /** No writer is waited for, none is spared. */
 const NOW = { wait: 0, fenceAfter: 0 };

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import {
   backup,
   check,
@@ -22,6 +22,8 @@ import { openFolderStore } from "../../src/store/fs.ts";
 import { fixture } from "../support/library.ts";
 import { noise } from "../support/noise.ts";
 import { differences, temporary } from "../support/tree.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const NOW = { wait: 0, fenceAfter: 0 };
 

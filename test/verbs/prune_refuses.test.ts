@@ -4,7 +4,7 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { encodeFence } from "../../src/format/claim.ts";
 import { encodeCondemned, encodeTombstone } from "../../src/format/condemned.ts";
 import {
@@ -22,6 +22,8 @@ import { native } from "../../src/seam/native.ts";
 import { fixture } from "../support/library.ts";
 import { noise } from "../support/noise.ts";
 import { temporary } from "../support/tree.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const NOW = { wait: 0, fenceAfter: 0 };
 
