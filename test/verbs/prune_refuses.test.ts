@@ -217,6 +217,20 @@ describe("where something is lost already", () => {
     expect([...w.objects.keys()]).toEqual(before);
   });
 
+  it("a needed pack that goes after the list was put: its sweep removes nothing", async () => {
+    const w = await world();
+    using _ = w.place;
+    await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
+    const [lost = ""] = w.names("packs/").filter((n) => !old(w, n));
+    const store = onPut(w.store, "condemned/", () => w.objects.delete(lost));
+    const repository = await openRepository(store, w.secret, w.runtime);
+    const packs = w.names("packs/").filter((n) => n !== lost);
+    const failed = prune(w.runtime, repository, NOW);
+    await expect(failed).rejects.toMatchObject({ code: "missing_object" });
+    expect(w.names("packs/")).toEqual(packs);
+    expect(w.names("condemned/")).toHaveLength(1);
+  });
+
   it("a snapshot that a list marked, and that nobody forgot: its sweep stops", async () => {
     const w = await world();
     using _ = w.place;
