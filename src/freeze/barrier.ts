@@ -114,8 +114,11 @@ async function applyWave(hands: Hands, progress: Progress, wave: Wave): Promise<
 }
 
 /** Those that belong to services which already stand, or to nobody, and do not stand yet. */
-function newcomers(hands: Hands, progress: Progress, due: ReadonlySet<string>): Process[] {
-  const { processes, owners } = hands.list();
+function newcomers(
+  { processes, owners }: ReturnType<Hands["list"]>,
+  progress: Progress,
+  due: ReadonlySet<string>,
+): Process[] {
   const all = byPid(processes);
   const found = [...owners].flatMap(([pid, service]) => {
     const process = all.get(pid);
@@ -126,10 +129,11 @@ function newcomers(hands: Hands, progress: Progress, due: ReadonlySet<string>): 
 }
 
 /** Lists the set again and stops who came to it, until a list has nobody new. */
-async function settle(hands: Hands, progress: Progress, due: ReadonlySet<string>): Promise<void> {
+async function settle(hands: Hands, progress: Progress, due: ReadonlySet<string>) {
   for (let turn = 0; turn < LISTINGS; turn++) {
-    const more = newcomers(hands, progress, due);
-    if (more.length === 0) return;
+    const listed = hands.list();
+    const more = newcomers(listed, progress, due);
+    if (more.length === 0) return mappedBy(listed);
     const tied = more.find((p) => p.tie !== undefined);
     if (tied) throw new Failure("not_still", `${tied.name} (pid ${tied.pid}) ${tied.tie}`);
     hands.step?.("stop newcomers");
@@ -138,10 +142,13 @@ async function settle(hands: Hands, progress: Progress, due: ReadonlySet<string>
   throw new Failure("not_still", "the set does not come to rest: new processes keep coming");
 }
 
-async function standStill(hands: Hands, plan: BarrierPlan, progress: Progress): Promise<void> {
-  const all = byPid(hands.list().processes);
+/** Everybody stands at the end; gives the files that the set has mapped writable. */
+async function standStill(hands: Hands, plan: BarrierPlan, progress: Progress): Promise<Buffer[]> {
+  const all = byPid(plan.processes);
   const due = new Set<string>([""]);
   for (const wave of plan.waves) {
+    // A flush counts only when all who stand before it do: whoever came meanwhile, too.
+    if (wave.handovers.length > 0) await settle(hands, progress, due);
     await applyWave(hands, progress, wave);
     for (const service of wave.services) due.add(service);
     // Frozen members stand without having been stopped one by one.
@@ -152,17 +159,16 @@ async function standStill(hands: Hands, plan: BarrierPlan, progress: Progress): 
         progress.standing.set(pid, process.start);
       }
     }
-    await settle(hands, progress, due);
   }
   for (const service of plan.owners.values()) due.add(service);
-  await settle(hands, progress, due);
+  return settle(hands, progress, due);
 }
 
 /** Everybody stood while it was cut: nobody ran, nobody came, and the View is the right one. */
 async function prove(hands: Hands, plan: BarrierPlan, progress: Progress, view: View) {
   hands.step?.("prove");
   const count = await hands.watchdog.prove();
-  const [first] = newcomers(hands, progress, new Set(["", ...plan.owners.values()]));
+  const [first] = newcomers(hands.list(), progress, new Set(["", ...plan.owners.values()]));
   if (first !== undefined) {
     const who = `${first.name} (pid ${first.pid})`;
     throw new Failure("not_still", `${who} came to the set while it was cut`);
@@ -194,9 +200,9 @@ export async function applyBarrier(
   let view: View | undefined;
   try {
     for (const step of undo) await hands.watchdog.note(step);
-    await standStill(hands, plan, progress);
+    const mapped = await standStill(hands, plan, progress);
     hands.step?.("cut");
-    view = await prepared.cut(mappedBy(hands.list()));
+    view = await prepared.cut(mapped);
     const count = await prove(hands, plan, progress, view);
     hands.step?.("thaw");
     const { first: thaw, last, failed } = await hands.watchdog.thaw();

@@ -1,6 +1,6 @@
 /**
- * The processes of services: asked of the supervisor, of pid files and of sockets, and believed only
- * when the machine's own list has them.
+ * The processes of services: asked of the supervisor, of pid files and of sockets, and believed
+ * only when the machine's own list has them.
  */
 import { readFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
@@ -71,7 +71,7 @@ async function supervised(
   return { process, pids };
 }
 
-/** `told`: the supervisor named it, so that a file, which may hold another namespace's number, need not. */
+/** `told`: the supervisor named it; a file may hold another namespace's number, and is not asked. */
 async function ofService(
   root: string,
   service: Service,

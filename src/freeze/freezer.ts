@@ -2,7 +2,7 @@
  * Makes paths stand still: a Freezer prepares, cuts, and yields a View that does not change.
  *
  * Every implementation promises, and `test/contract/freezer.ts` checks:
- * - `prepare` does all that takes time and refuses what cannot be cut, before anything stands still;
+ * - `prepare` does all that takes time and refuses what cannot be cut, before anything stands;
  * - `cut` is short: what the View shows is what the paths held between its call and its return, if
  *   nothing wrote to them meanwhile;
  * - the View has every entry with its bytes and metadata, and nothing that is done to the paths
@@ -30,7 +30,7 @@ export interface Freezer {
 }
 
 export interface Prepared extends AsyncDisposable {
-  /** The snapshot call, once; `mapped` as they are now. What was prepared is the View's from then. */
+  /** The snapshot call, once; `mapped` as they are now. What was prepared is the View's then. */
   cut(mapped: readonly Buffer[]): Promise<View>;
 }
 

@@ -1,4 +1,4 @@
-/** An instance stands still: what its descriptors say becomes the facts, the flushes and the View. */
+/** An instance stands still: what its descriptors say becomes facts, flushes and a View. */
 import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Failure, toFailure } from "../base/failure.ts";

@@ -1,4 +1,4 @@
-/** No standing still at all: the sources themselves. What is read from them may be of many moments. */
+/** No standing still at all: the sources themselves, and what is read may be of many moments. */
 import { statSync } from "node:fs";
 import { Failure } from "../base/failure.ts";
 import type { Freezer } from "./freezer.ts";

@@ -1,6 +1,6 @@
 /**
- * A second tree beside the sources: by reflinks where the file system has them, else by copies. It is
- * made while they live; in the window only what changed since is taken again.
+ * A second tree beside the sources: by reflinks where the file system has them, else by copies. It
+ * is made while they live; in the window only what changed since is taken again.
  */
 import { statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -62,16 +62,19 @@ function viewOf(kind: FreezerKind, stage: Stage, parts: readonly Part[]): View {
 
 /** Tries one reflink in the stage. */
 async function probe(stage: Stage): Promise<void> {
-  const [from, to] = [join(stage.path, "from"), join(stage.path, "to")];
-  for (const folder of [from, to]) await mkdir(folder);
-  await writeFile(join(from, "probe"), "probe");
+  const source = join(stage.path, "tried");
+  const copy = join(stage.path, "reflink");
+  for (const folder of [source, copy]) await mkdir(folder);
+  await writeFile(join(source, "probe"), "probe");
   try {
-    await new native.Mirror(true).pass(bytes(from), bytes(to), bytes("probe"), []);
+    await new native.Mirror(true).pass(bytes(source), bytes(copy), bytes("probe"), []);
   } catch (error) {
     const why = "its file system makes no reflinks";
     throw new Failure("no_freezer", `${dirname(stage.path)}: ${why}`, error);
   }
-  for (const folder of ["from", "to"]) native.removeTree(bytes(stage.path), folder);
+  for (const folder of [source, copy]) {
+    native.removeTree(bytes(stage.path), basename(folder));
+  }
 }
 
 export const mirrored = (kind: "reflink" | "copy"): Freezer => ({

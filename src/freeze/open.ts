@@ -1,4 +1,4 @@
-/** From a name to a freezer: an explicit table; and which one each file system is best served by. */
+/** From a name to a freezer: an explicit table; and which one serves each file system best. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { Failure } from "../base/failure.ts";

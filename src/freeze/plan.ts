@@ -51,6 +51,8 @@ export interface Wave {
 export interface BarrierPlan {
   readonly waves: readonly Wave[];
   readonly owners: Owners;
+  /** All that there were when it was made. */
+  readonly processes: readonly Process[];
   readonly refusals: readonly Refusal[];
   /** First processes of services: without one of them there is no service. */
   readonly essential: ReadonlySet<number>;
@@ -184,6 +186,7 @@ export function planBarrier(facts: BarrierFacts): BarrierPlan {
   return {
     waves: [...first, edge, ...waves].filter((w) => w.stop.length + w.freeze.length > 0),
     owners,
+    processes: facts.processes,
     refusals: found,
     essential: new Set(roots.flatMap((r) => r.pids)),
     absent: services.map((s) => s.service).filter((s) => !running.has(s)),

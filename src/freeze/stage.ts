@@ -1,6 +1,6 @@
 /**
- * A folder of one's own beside what is cut, on the same file system: snapshots and copies lie in it.
- * One that a killed run left is found by its owner, who is gone, and taken away.
+ * A folder of one's own beside what is cut, on the same file system: snapshots and copies lie in
+ * it. One that a killed run left is found by its owner, who is gone, and taken away.
  */
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, unlink, writeFile } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * The line to the watchdog: the process of its own that stops and continues others. It outlives this
- * one: when the line ends, or at the deadline, it continues everything and undoes what was noted.
+ * The line to the watchdog: the process of its own that stops and continues others. It outlives
+ * this one: when the line ends, or at the deadline, it continues everything and undoes what was noted.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { Failure } from "../base/failure.ts";
@@ -85,7 +85,7 @@ export class Watchdog implements AsyncDisposable {
     });
   }
 
-  /** Starts one that writes its state to `file`, and continues all after `maxPause` milliseconds. */
+  /** Starts one with its state in `file`, which continues all after `maxPause` milliseconds. */
   static async start(file: string, maxPause: number): Promise<Watchdog> {
     const child = spawn(watchdogPath(), [], {
       detached: true,

@@ -1,4 +1,4 @@
-/** The watchdog on real processes: what stands, what is refused, and that all of it goes on again. */
+/** The watchdog on real processes: what stands, what is refused, and that all goes on again. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

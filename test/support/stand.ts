@@ -1,4 +1,4 @@
-/** One barrier as a process of its own, which can be killed at each step: itself, or its watchdog. */
+/** One barrier as a process of its own, to be killed at each step: itself, or its watchdog. */
 import { openFreezer } from "../../src/freeze/open.ts";
 import { planNow, standStill } from "../../src/freeze/stand.ts";
 import type { Undo } from "../../src/freeze/watchdog.ts";

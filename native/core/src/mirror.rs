@@ -1,8 +1,8 @@
 //! A second tree that is like the first: by reflinks, or by copies. The first pass runs while the
 //! source lives; a later one takes again only what has changed, and takes away what is gone.
 //!
-//! A file is the same when size, both times and inode are, and its change was old enough when it was
-//! read for a later one to show. Files mapped writable are never the same: stores move no time.
+//! A file is the same when size, both times and inode are, and its change was old enough when it
+//! was read for a later one to show. Files mapped writable are never the same: stores move no time.
 
 use crate::attribute;
 use crate::describe;
@@ -14,6 +14,7 @@ use crate::posix::{self, Stat};
 use crate::remove;
 use crate::target;
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
@@ -132,7 +133,11 @@ impl Mirror {
             self.links.insert(key, (to.clone(), name.to_vec()));
         }
         let taken = if stat.format() == libc::S_IFREG {
-            self.file(source.as_raw_fd(), dir.as_raw_fd(), name, mapped(&stat))
+            let mapped = mapped(&stat);
+            if !mapped && self.same(dir.as_raw_fd(), &cname, &Key::of(&stat)) {
+                return Ok(None);
+            }
+            self.file(source.as_raw_fd(), dir.as_raw_fd(), name, mapped)
         } else {
             self.other(source.as_raw_fd(), dir.as_raw_fd(), name, &stat)
         };
@@ -178,6 +183,12 @@ impl Mirror {
         Ok(Pair { from: below, to: made, entry, left })
     }
 
+    /// Whether what stands in the second tree was taken from the very same.
+    fn same(&self, dir: RawFd, name: &CStr, key: &Key) -> bool {
+        let standing = posix::stat(dir, name).ok().map(|s| s.inode);
+        standing.and_then(|inode| self.known.get(&inode)) == Some(key)
+    }
+
     fn file(&mut self, source: RawFd, dir: RawFd, name: &[u8], mapped: bool) -> Result<()> {
         let cname = posix::name(name)?;
         let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOATIME;
@@ -191,11 +202,6 @@ impl Mirror {
         let now = now();
         let stat = posix::stat(fd.as_raw_fd(), c"")?;
         let key = Key::of(&stat);
-        let standing = posix::stat(dir, &cname).ok().map(|s| s.inode);
-        let same = standing.and_then(|inode| self.known.get(&inode)) == Some(&key);
-        if same && !mapped {
-            return Ok(());
-        }
         gone(dir, name)?;
         let how = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
         let copy = posix::open_at(dir, &cname, how, 0o600)?;

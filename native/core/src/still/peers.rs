@@ -9,7 +9,7 @@ use std::mem::size_of;
 /// Inodes of pipes and sockets that lead here, with a word for each.
 #[derive(Default)]
 pub struct Peers {
-    /// Pipes that this process reads, and those that it writes: who else writes them does not matter.
+    /// Pipes that this process reads, and those that it writes: other writers do not matter.
     read: HashSet<u64>,
     written: HashSet<u64>,
     /// The other ends of TCP connections within this machine.
