@@ -5,8 +5,9 @@
  * a difference to the next steps of those in the set, nor the other way round: what others alter
  * is nothing that one in the set lists, reads, puts or removes next; and what one in the set puts
  * or removes next is nothing that others heed. Such steps commute. (A process that goes first
- * begins its next listing earlier, and an earlier listing can only show more ways.) There are no
- * cycles, so nothing is put off for ever.
+ * begins its next listing earlier, and an earlier listing can only show more ways.) Where what a
+ * listing shows surely, and nobody can take away, settles its answer, nothing others put makes a
+ * difference to it. There are no cycles, so nothing is put off for ever.
  *
  * Violations are kept, for going first can only make things worse: an acknowledgement, a final
  * fence, a removal stay harmful whatever comes later. What could mend a harm that others did before

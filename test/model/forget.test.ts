@@ -7,7 +7,7 @@ import { Successors, violation } from "./successors.ts";
 import { walk } from "./walk.ts";
 import { KINDS, World } from "./world.ts";
 
-/** A scene in two worlds: one in which nothing is forgotten, and one in which all that may be is. */
+/** A scene in two worlds: one that forgets nothing, and one that forgets all that it may. */
 class Beside {
   readonly whole: World;
   readonly less: World;

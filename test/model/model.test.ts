@@ -16,7 +16,7 @@ describe("the deletion protocol", () => {
       expect(result.violation).toBeNull();
       expect(result.exhausted).toBe(true);
     },
-    120_000,
+    600_000,
   );
 
   it.each(GUARDS.map((g) => [g.guard, g] as const))(
@@ -27,7 +27,7 @@ describe("the deletion protocol", () => {
       expect(result.trace.length).toBeGreaterThan(0);
       expect(result.trace).not.toContain("");
     },
-    120_000,
+    600_000,
   );
 
   it("needs no stop where a chunk is lost already: that is care, not a guard", () => {
@@ -48,7 +48,7 @@ describe("random walks through scenes too large to exhaust", () => {
       console.log(lineOfWalks(name, result));
       expect(result.broken).toBeNull();
     },
-    120_000,
+    600_000,
   );
 
   it.each(["condemned", "claim-first", "wait", "intent", "keepers-spared"])(
@@ -58,6 +58,6 @@ describe("random walks through scenes too large to exhaust", () => {
       const found = wide.map(([, scene]) => runWalks(scene, 0, 1000, { rules }).broken);
       expect(found.some((broken) => broken !== null)).toBe(true);
     },
-    120_000,
+    600_000,
   );
 });

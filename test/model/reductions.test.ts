@@ -1,4 +1,4 @@
-/** The model's reductions hide nothing, as far as worlds without any can be explored to their end. */
+/** The model's reductions hide nothing, wherever a world without any can be explored whole. */
 import { describe, expect, it } from "vitest";
 import { GUARDS, type Guard } from "./guards.ts";
 import { run } from "./report.ts";

@@ -31,14 +31,15 @@ export interface Scene {
   readonly hidden?: SetUp["hidden"];
   /**
    * Less to explore and no fewer ways to lose. Snapshots are listed once, for long: what two
-   * listings show together, one that runs as long can show. A list marks nothing: marks only stop a
-   * sweep. A condemning prune is one step, which puts a list of any packs there are: whatever its
-   * listings could have shown it, it could have chosen from, and a pack that is gone makes no
-   * difference. Writers put no end: a sweep that finds their snapshot comes to where it would be
-   * had it seen the end.
+   * listings show together, one that runs as long can show. A list marks nothing, and a lost chunk
+   * stops nobody: marks and that stop only end a sweep, and may as well not. A condemning prune is
+   * one step, which puts a list of any packs there are, honouring any of the tombstones there are
+   * from the start: whatever its listings could have shown it, it could have chosen from, and a
+   * pack that is gone makes no difference. Writers put no end: a sweep that finds their snapshot
+   * comes to where it would be had it seen the end. `reductions.test.ts` compares the harms done.
    */
   readonly lean?: boolean;
-  /** Lean, and every list names all packs there are. */
+  /** Lean, and every list names all packs there are and honours all tombstones: fewer lists. */
   readonly greedy?: boolean;
   readonly alike?: SetUp["alike"];
   /** A second snapshot at the start, s1, in its own pack p1, that names s0 as a head. */

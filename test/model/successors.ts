@@ -247,7 +247,8 @@ export class Successors {
     if (text === "") return name;
     const { packs, marked, tombstones } = JSON.parse(text);
     const counts = `counted ${marked.join(" ") || "none"}`;
-    return `${name} (packs ${packs.join(" ") || "none"}; ${counts}; forgot ${tombstones.join(" ") || "none"})`;
+    const forgot = `forgot ${tombstones.join(" ") || "none"}`;
+    return `${name} (packs ${packs.join(" ") || "none"}; ${counts}; ${forgot})`;
   }
 }
 

@@ -213,8 +213,8 @@ export class SweepAhead implements Ahead<SweepLocal> {
   }
 
   /**
-   * Packs and snapshots of its list, and packs of others. Claims that it has still to settle: under `fence` in any case,
-   * under `claim` as far as it will surely find the claim's snapshot.
+   * Packs and snapshots of its list, and packs of others. Claims that it has still to settle: under
+   * `fence` in any case, under `claim` as far as it will surely find the claim's snapshot.
    */
   mentions(l: SweepLocal, record: Stored): boolean {
     const { s } = l;

@@ -23,6 +23,7 @@ import {
   packOf,
   type Reply,
 } from "./actor.ts";
+import { Numbers } from "./numbers.ts";
 
 export const KINDS: readonly Listing[] = [
   ...(["claim", "fence", "condemned", "tombstone", "pack", "index", "snapshot"] as const),
@@ -88,22 +89,6 @@ interface Step {
 
 /** The count of listings that came back short, above the bits of acknowledged snapshots. */
 export const HIDDEN_ONE = 1 << 24;
-
-/** Numbers for values that are equal by their text. */
-class Numbers<T> {
-  readonly values: T[] = [];
-  private readonly known = new Map<string, number>();
-
-  of(text: string, value: () => T): number {
-    const old = this.known.get(text);
-    if (old !== undefined) return old;
-    const number = this.known.size;
-    this.known.set(text, number);
-    // Working out the value may number others, after this one.
-    this.values[number] = value();
-    return number;
-  }
-}
 
 export function addBits(row: Int32Array, at: number, bits: number): void {
   row[at] = (row[at] ?? 0) | bits;

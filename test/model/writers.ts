@@ -1,3 +1,4 @@
+/** Backup, resumption, undelete and sync: one protocol, with what differs in what they upload. */
 import type { Rules } from "../../src/repo/protocol/rules.ts";
 import { nextOfWriter, startWriter, writerAfter } from "../../src/repo/protocol/writer.ts";
 import {
