@@ -180,10 +180,12 @@ class Acts {
 
 function usage(index: Index): PackFacts[] {
   const { names, lengths, held, used } = index.usage();
-  return names.map((name, i) => ({
+  const facts = names.map((name, i) => ({
     name,
     length: lengths[i] ?? 0,
     held: held[i] ?? 0,
     used: used[i] ?? 0,
   }));
+  // The core tells them in no order; what is done to them has one.
+  return facts.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

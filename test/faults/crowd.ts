@@ -1,4 +1,6 @@
-/** Processes of the command in loops beside one another, some of them killed; and what they said. */
+/**
+ * Processes of the command in loops beside one another, some of them killed; and what they said.
+ */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";

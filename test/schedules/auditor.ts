@@ -1,6 +1,6 @@
 /**
- * Compares a store with what was promised. It looks at one moment, with calls that are not scheduled
- * and a keyring of its own.
+ * Compares a store with what was promised. It looks at one moment, with calls that are not
+ * scheduled and a keyring of its own.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";

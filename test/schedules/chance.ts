@@ -11,7 +11,9 @@ export interface Chance {
   fork(salt: number): Chance;
 }
 
-/** One 32-bit word from another: mixes well enough that neighbouring seeds have nothing in common. */
+/**
+ * One 32-bit word from another: mixes well enough that neighbouring seeds have nothing in common.
+ */
 function mix(x: number): number {
   let y = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
   y = Math.imul(y ^ (y >>> 15), 0x735a2d97);

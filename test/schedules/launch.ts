@@ -1,4 +1,6 @@
-/** Starts the processes that run schedules, each with a range of seeds, and gathers what they say. */
+/**
+ * Starts the processes that run schedules, each with a range of seeds, and gathers what they say.
+ */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -10,7 +12,7 @@ import { makeSource } from "./source.ts";
 const RUN = join(import.meta.dirname, "../../.build/test/schedules/run.js");
 
 export interface Report {
-  /** Store calls that took effect, snapshots acknowledged, seconds of processors. */
+  /** Store calls that took effect, snapshots acknowledged, seconds of CPU time. */
   steps: number;
   acknowledged: number;
   cpu: number;

@@ -1,5 +1,6 @@
 /**
- * What was promised: snapshots that a backup acknowledged and that nobody has asked to forget since.
+ * What was promised: snapshots that a backup acknowledged and that nobody has asked to forget
+ * since.
  *
  * Whoever forgets asks first. Retention says afterwards only what it chose, so a tombstone that it
  * puts is what ends a promise; but each of its groups keeps one snapshot at least.

@@ -2,10 +2,10 @@
  * Knows when nothing moves in this process any more: every native job waits for an answer or is
  * over, no file operation is under way, and the event loop has delivered all there was.
  *
- * How that is known: a thread that is seen asleep twice, and was not woken in between, slept at every
- * moment from the first look to the second. All threads are looked at, then counted, then looked at
- * again; so all there were slept when they were counted. Who could wake them then is only this
- * thread. Threads sleep with a time limit in places; one that wakes in vain sleeps on.
+ * How that is known: a thread that is seen asleep twice, and was not woken in between, slept at
+ * every moment from the first look to the second. All threads are looked at, then counted, then
+ * looked at again; so all there were slept when they were counted. Who could wake them then is only
+ * this thread. Threads sleep with a time limit in places; one that wakes in vain sleeps on.
  */
 import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";

@@ -1,6 +1,6 @@
 /**
- * The process that runs schedules: `run.js FOLDER FIRST COUNT [PLANT]`, one line of JSON at the end.
- * Started by `launch.ts`, under the shim that takes chance out of it.
+ * The process that runs schedules: `run.js FOLDER FIRST COUNT [PLANT]`, one line of JSON at the
+ * end. Started by `launch.ts`, under the shim that takes chance out of it.
  */
 import { openSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";

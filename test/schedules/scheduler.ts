@@ -1,7 +1,7 @@
 /**
- * Decides, from a seed, whose store call takes effect next: everybody else waits, for as long as the
- * seed says. Nothing is decided before nothing moves any more, so a schedule depends on store calls
- * alone, and the same seed gives the same trace.
+ * Decides, from a seed, whose store call takes effect next: everybody else waits, for as long as
+ * the seed says. Nothing is decided before nothing moves any more, so a schedule depends on store
+ * calls alone, and the same seed gives the same trace.
  *
  * Who goes on has the highest priority; priorities change now and then, so that some schedules
  * switch at every call and in others somebody sleeps until all others are over.

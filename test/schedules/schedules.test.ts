@@ -26,7 +26,7 @@ it(`${COUNT} schedules lose nothing`, { timeout: 60_000 + COUNT * 200 }, async (
   expect(new Set(traces).size).toBeGreaterThan(COUNT * 0.99);
   process.stdout.write(
     `${COUNT} schedules, ${steps} store calls, ${acknowledged} snapshots acknowledged, ` +
-      `${cpu.toFixed(0)} s of processors\n`,
+      `${cpu.toFixed(0)} s of CPU time\n`,
   );
 });
 

@@ -1,8 +1,8 @@
 /**
  * The memory store, every call of which waits for its turn.
  *
- * A listing begins and ends: what was there all the time is in it, what was put or removed in between
- * is in it or not, each object as the seed says. Its order is the seed's.
+ * A listing begins and ends: what was there all the time is in it, what was put or removed in
+ * between is in it or not, each object as the seed says. Its order is the seed's.
  */
 import { Failure, type Listed, openMemoryStore, type Store } from "../../src/index.ts";
 import type { Actor, Scheduler } from "./scheduler.ts";

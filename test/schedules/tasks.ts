@@ -59,7 +59,9 @@ export function saves(mask: number, host: string): Task {
   };
 }
 
-/** Asks the ledger first, so that nothing that may go counts as promised; tells it when it is over. */
+/**
+ * Asks the ledger first, so that nothing that may go counts as promised; tells it when it is over.
+ */
 async function asks(
   { ledger }: World,
   asked: Forgetting,
