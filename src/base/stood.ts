@@ -1,4 +1,4 @@
-/** What a backup of an instance tells of its barrier: whom it stops, how it stood, what was left. */
+/** What a backup of an instance tells of its barrier: whom it stops, how it stood, what is left. */
 import type { Across, Inside } from "./state.ts";
 
 /** How an instance stood still: milliseconds, and milliseconds since 1970. */
