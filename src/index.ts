@@ -14,19 +14,18 @@
 export { hex, pathFields, shown, toBytes, toText, unhex } from "./base/bytes.ts";
 export type {
   BackupProgress,
-  BarrierFields,
   CacheFolder,
   HoldallEvent,
   Phase,
   RestoreProgress,
   SlotRow,
-  Stood,
   SyncProgress,
 } from "./base/event.ts";
 export { EXIT_STATUS, Failure, type FailureCode, toFailure } from "./base/failure.ts";
 export { finishAt, type HourlyRate, steady } from "./base/rate.ts";
 export { type Runtime, systemRuntime } from "./base/runtime.ts";
 export { ACROSS, INSIDE } from "./base/state.ts";
+export type { BarrierFields, Stood } from "./base/stood.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";

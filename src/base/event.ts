@@ -8,6 +8,7 @@
 import type { Inventory } from "../instance/inventory.ts";
 import type { FailureCode } from "./failure.ts";
 import type { Across, Inside, UnitClass } from "./state.ts";
+import type { BarrierFields, Stood, ThawEvent } from "./stood.ts";
 
 /** A path, and its bytes in base64 where it is not UTF-8. */
 interface AtPath {
@@ -99,48 +100,7 @@ interface SnapshotEvent extends ResultEvent {
   readonly storedBytes: number;
   readonly troubles: number;
   readonly dryRun: boolean;
-  /** Of an instance that stood still for it. */
   readonly stood?: Stood;
-}
-
-/** How an instance stood still: milliseconds, and milliseconds since 1970. */
-export interface Stood {
-  readonly at: number;
-  readonly milliseconds: number;
-  readonly processes: number;
-  /** By service, from its stop to the last that went on. */
-  readonly services: Readonly<Record<string, number>>;
-  readonly worst: { readonly unit: string } & LevelFields;
-}
-
-interface LevelFields {
-  readonly inside: Inside;
-  readonly across: Across;
-  readonly why: string;
-}
-
-/** Whom a barrier stops, in order; nobody when somebody is in the way. */
-export interface BarrierFields {
-  readonly waves: readonly {
-    readonly services: readonly string[];
-    /** Units that are flushed or drained before. */
-    readonly handovers: readonly string[];
-    readonly processes: readonly string[];
-  }[];
-  readonly refusals: readonly string[];
-  /** Milliseconds. */
-  readonly maxPause: number;
-  readonly predicted: number;
-}
-
-/** What was left of barriers that nobody ended, and was set right. */
-interface ThawEvent {
-  readonly event: "thaw";
-  readonly barriers: number;
-  readonly busy: number;
-  readonly thawed: number;
-  readonly undone: number;
-  readonly failed: readonly string[];
 }
 
 /** What is where in an instance. */

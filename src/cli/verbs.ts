@@ -1,5 +1,7 @@
 /** The verbs as data: parsing, help, man page and completion all come from this table. */
+
 import { FROM, SYNC } from "./sync_row.ts";
+import { BACKUP } from "./verb_backup.ts";
 
 export interface OptionRow {
   /** `-l, --long` or `--to <folder>`: as people type it. */
@@ -55,60 +57,6 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   },
   { flags: "--limit-download <rate>", about: "most bytes a second from the store" },
 ];
-
-const BACKUP: Verb = {
-  operands: "[path...]",
-  about: "save paths, an instance or a stream as one snapshot",
-  notes: [
-    "Nothing is left out unless asked for. An unchanged file is not read again.",
-    "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
-    "With --sync the backup is followed by a sync of all that the other repository lacks. Both are done whatever becomes of the other, both tell how they ended, and the exit status is that of the first that failed.",
-    "Its services stand still for a moment: those that others depend on last, each engine flushed before it stops. Without --no-pause nothing is saved when they cannot; --dry-run tells whom it would stop, in what order, and each unit's level in itself and with the others.",
-  ],
-  examples: [
-    "holdall backup /srv /home",
-    "holdall backup --exclude '*.tmp' --exclude-caches /home",
-    "pg_dump shop | holdall backup --stdin shop.sql",
-    "holdall backup --command shop.sql -- pg_dump shop",
-    "holdall backup --instance ~/hero --dry-run",
-    "holdall backup --instance ~/hero --max-pause 2 --require process-crash",
-  ],
-  options: [
-    { flags: "--exclude <pattern>", about: "leave out what matches (gitignore rules)", many: true },
-    {
-      flags: "--ignore-file <name>",
-      about: "obey files of this name in every folder (gitignore rules)",
-    },
-    { flags: "--exclude-caches", about: "leave out folders tagged as caches" },
-    { flags: "--one-file-system", about: "do not enter other file systems" },
-    { flags: "--tag <tag>", about: "mark the snapshot", many: true },
-    { flags: "--instance <root>", about: "save the units of an instance", completes: "folder" },
-    { flags: "--service <name>", about: "... of this service only", many: true },
-    { flags: "--context <name>", about: "... of this context only", many: true },
-    { flags: "--no-pause", about: "read an instance while its services run" },
-    {
-      flags: "--max-pause <seconds>",
-      about: "longest time that its services may stand still",
-      fallback: "5",
-    },
-    {
-      flags: "--require <level>",
-      about: "save no unit in a lower level, such as process-crash or 'process-crash,one moment'",
-    },
-    { flags: "--stdin <name>", about: "save standard input under this name" },
-    { flags: "--command <name>", about: "save the output of the command after -- under this name" },
-    { flags: "--dry-run", about: "read and count, store nothing" },
-    { flags: "--sync <place>", about: "then copy into this repository, too", many: true },
-    { flags: "--force", about: "read every file again" },
-    { flags: "--host <name>", about: "name of this machine in the snapshot" },
-    { flags: "--level <n>", about: "zstd level, -7 to 19", fallback: "3" },
-    {
-      flags: "--memory <MiB>",
-      about: "most memory of the core, 76 at least; with little, fewer workers run",
-    },
-  ],
-  completes: "file",
-};
 
 const RESTORE: Verb = {
   operands: "<snapshot[:path]>",

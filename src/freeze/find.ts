@@ -71,7 +71,7 @@ async function supervised(
   return { process, pids };
 }
 
-/** `told`: the supervisor named it; a file may hold another namespace's number, and is not asked. */
+/** `told`: the supervisor named it; a pid file, which may be of another namespace, is not read. */
 async function ofService(
   root: string,
   service: Service,

@@ -1,5 +1,6 @@
 /**
- * Sets right what a barrier left that nobody ended: processes that stand, steps not undone. It is all in the state files; a folder of them is looked through by every start.
+ * Sets right what a barrier left that nobody ended: processes that stand, steps not undone. It is
+ * all in the state files; a folder of them is looked through by every start.
  */
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
  * The line to the watchdog: the process of its own that stops and continues others. It outlives
- * this one: when the line ends, or at the deadline, it continues everything and undoes what was noted.
+ * this one: when the line ends, or at the deadline, it continues everything and undoes its notes.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { Failure } from "../base/failure.ts";

@@ -41,6 +41,7 @@ it("ends with the documented status and one line where a descriptor is wrong", (
   const live = ["backup", "--instance", root, "--no-pause"];
   fails(["inventory", w.at("none")], 1, /no such file/);
   fails(["inventory"], 2, /missing required argument/);
+  fails(["backup", "--instance", root, "--require", "safe"], 2, /--require safe: no level/);
   fails(["backup", "--service", "db", root], 2, /--service goes with --instance/);
   fails([...live, "/srv"], 2, /neither paths/);
   fails([...live, "--service", "none"], 2, /there is no service none; there are: db chat/);

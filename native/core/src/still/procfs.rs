@@ -18,7 +18,7 @@ pub struct Thread {
     pub id: u32,
     pub state: u8,
     pub start: u64,
-    /// How often it was put on or taken off a processor: a thread that ran has more.
+    /// How often it went on or off a CPU: a thread that ran has more.
     pub switches: u64,
 }
 
