@@ -193,6 +193,10 @@ export const LARGE: Record<string, Scene> = {
     writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", crashes)],
     greedy: true,
   },
+  "half used, an undelete that resumes, 2 prunes": {
+    ...MIXED,
+    writers: [writer("w0", "b", { undeletes: true, ...resumes })],
+  },
   "3 writers, 2 greedy prunes": {
     base: "a",
     writers: [writer("w0", "a"), writer("w1", "a"), writer("w2", "a")],
