@@ -206,6 +206,13 @@ export const LARGE: Record<string, Scene> = {
     lean: true,
     greedy: true,
   },
+  "2 writers, 2 whole prunes": {
+    base: "a",
+    writers: [writer("w0", "a"), writer("w1", "a")],
+    prunes: [1, 1],
+    forgets,
+    alike: [WRITERS, PRUNES],
+  },
   "2 writers, 2 greedy prunes": {
     base: "a",
     writers: [writer("w0", "a"), writer("w1", "a")],
@@ -227,13 +234,6 @@ export const LARGE: Record<string, Scene> = {
 
 /** Exhausted only where a machine has nothing else to do for hours: by their names alone. */
 export const VAST: Record<string, Scene> = {
-  "2 writers, 2 whole prunes": {
-    base: "a",
-    writers: [writer("w0", "a"), writer("w1", "a")],
-    prunes: [1, 1],
-    forgets,
-    alike: [WRITERS, PRUNES],
-  },
   "half used, undelete beside one that crashes, 2 prunes": {
     ...MIXED,
     writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", crashes)],
