@@ -193,6 +193,10 @@ export const LARGE: Record<string, Scene> = {
     writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", crashes)],
     greedy: true,
   },
+  "half used, an undelete that resumes, 2 prunes": {
+    ...MIXED,
+    writers: [writer("w0", "b", { undeletes: true, ...resumes })],
+  },
   "3 writers, 2 greedy prunes": {
     base: "a",
     writers: [writer("w0", "a"), writer("w1", "a"), writer("w2", "a")],
@@ -201,6 +205,13 @@ export const LARGE: Record<string, Scene> = {
     alike: [[["w0"], ["w1"], ["w2"]], PRUNES],
     lean: true,
     greedy: true,
+  },
+  "2 writers, 2 whole prunes": {
+    base: "a",
+    writers: [writer("w0", "a"), writer("w1", "a")],
+    prunes: [1, 1],
+    forgets,
+    alike: [WRITERS, PRUNES],
   },
   "2 writers, 2 greedy prunes": {
     base: "a",
@@ -223,13 +234,6 @@ export const LARGE: Record<string, Scene> = {
 
 /** Exhausted only where a machine has nothing else to do for hours: by their names alone. */
 export const VAST: Record<string, Scene> = {
-  "2 writers, 2 whole prunes": {
-    base: "a",
-    writers: [writer("w0", "a"), writer("w1", "a")],
-    prunes: [1, 1],
-    forgets,
-    alike: [WRITERS, PRUNES],
-  },
   "half used, undelete beside one that crashes, 2 prunes": {
     ...MIXED,
     writers: [writer("w0", "b", { undeletes: true }), writer("w1", "b", crashes)],
