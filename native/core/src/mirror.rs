@@ -46,12 +46,15 @@ pub struct Taken {
     pub bytes: u64,
 }
 
+/// Device, in two numbers, and inode.
+type Inode = (u32, u32, u64);
+
 pub struct Mirror {
     reflink: bool,
     /// What each file of the second tree, by inode, was taken from.
     known: HashMap<u64, Key>,
     /// In this pass: where the first name of an inode with several stands in the second tree.
-    links: HashMap<(u32, u32, u64), (Arc<Dir>, Vec<u8>)>,
+    links: HashMap<Inode, (Arc<Dir>, Vec<u8>)>,
     taken: Taken,
 }
 

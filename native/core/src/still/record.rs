@@ -158,11 +158,11 @@ pub fn mend(path: &Path) -> Result<Option<Mended>, Error> {
 }
 
 fn overdue(lines: &[Line]) -> bool {
-    let deadline = lines.iter().filter_map(|line| match line {
+    let mut deadlines = lines.iter().filter_map(|line| match line {
         Line::Deadline(at) => Some(*at),
         _ => None,
     });
-    deadline.last().is_some_and(|at| since_boot() > at + OVERDUE)
+    deadlines.next_back().is_some_and(|at| since_boot() > at + OVERDUE)
 }
 
 /// Whether there was something to continue.

@@ -134,7 +134,7 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     if text == "-" {
         return Some(vec![]);
     }
-    let digits = text.is_ascii() && text.len() % 2 == 0 && !text.is_empty();
+    let digits = text.is_ascii() && text.len().is_multiple_of(2) && !text.is_empty();
     let byte = |i: usize| u8::from_str_radix(&text[i * 2..i * 2 + 2], 16).ok();
     digits.then(|| (0..text.len() / 2).map(byte).collect()).flatten()
 }
