@@ -152,9 +152,15 @@ class Acts {
     return this.choose({ packs: free.filter((row) => row !== null), bytes, condemned });
   }
 
+  /**
+   * A snapshot whose claim has its final fence counts for nothing, and what it needs may be gone.
+   * Fences are listed last: packs that were there before one was put are in the listing.
+   */
   private async mark(index: Index, marked: ReadonlySet<string>): Promise<void> {
+    const fences = believed(await this.repository.records.list("fence"));
+    const fenced = new Set(ofType(fences, "fence").map((f) => f.claim));
     const units = this.snapshots
-      .filter(({ name }) => marked.has(name))
+      .filter(({ name, snapshot }) => marked.has(name) && !fenced.has(hex(snapshot.claim)))
       .flatMap(({ snapshot }) => [snapshot.section, ...snapshot.more])
       .flatMap((part) => part.units);
     const roots = units.map((u) => u.root);

@@ -22,6 +22,8 @@ export class Ledger {
   /** Hosts some snapshot of which a person wanted gone. */
   readonly named = new Set<string>();
   private readonly asked = new Set<Forgetting>();
+  /** Whoever forgets may see a snapshot before its writer is told that it is acknowledged. */
+  private readonly released = new Set<string>();
   /** How often somebody asked. */
   private times = 0;
 
@@ -30,11 +32,12 @@ export class Ledger {
     const other = new Ledger();
     for (const [id, promised] of this.promised) other.promised.set(id, { ...promised });
     for (const host of this.named) other.named.add(host);
+    for (const id of this.released) other.released.add(id);
     return other;
   }
 
   promise(id: string, host: string, mask: number): void {
-    this.promised.set(id, { id, host, mask, mayGo: false });
+    this.promised.set(id, { id, host, mask, mayGo: this.released.has(id) });
   }
 
   ask(forgetting: Forgetting): void {
@@ -53,6 +56,7 @@ export class Ledger {
 
   /** A tombstone was put for this snapshot by retention, or asked for by a person. */
   release(id: string): void {
+    this.released.add(id);
     const found = this.promised.get(id);
     if (found !== undefined) found.mayGo = true;
   }
@@ -66,6 +70,7 @@ export class Ledger {
 
   /** It was brought back, and is promised again. */
   renew(id: string): void {
+    this.released.delete(id);
     const found = this.promised.get(id);
     if (found !== undefined) found.mayGo = false;
   }
