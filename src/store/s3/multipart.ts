@@ -17,6 +17,8 @@ import { childrenOf, type Element, escaped, parseXml, textOf } from "./xml.ts";
 const TOGETHER = 4;
 /** How long the removal of an upload that failed may take, in milliseconds. */
 const CLEANING = 10_000;
+/** Before uploads are looked for again, doubled each time; in milliseconds. */
+const PAUSE = 50;
 
 /** Puts an object in parts; gives the checksum that the server says it has. */
 export async function multipart(
@@ -46,8 +48,10 @@ async function begin(
   { name, signal }: Outgoing,
   { headers }: Manner,
 ): Promise<string> {
+  signal?.throwIfAborted();
+  // Cut off here, an upload could begin after all were looked for: its answer is waited for.
   const begun = await client.once({
-    ...{ kind: "put", doing: "put", method: "POST", name, signal },
+    ...{ kind: "put", doing: "put", method: "POST", name, signal: AbortSignal.timeout(CLEANING) },
     query: { uploads: "" },
     headers: { ...headers, "x-amz-checksum-algorithm": "SHA256" },
   });
@@ -126,26 +130,36 @@ function join(
 
 /**
  * Takes away the parts of an upload that failed. The beginning of one may have been done and its
- * answer lost: a name is used once, so every upload of it is ours. What stays, the bucket's own
- * rule for unfinished uploads clears.
+ * answer lost: a name is used once, so every upload of it is ours. What a server was still writing
+ * when its client went away may keep an upload there: it is looked for again. What stays, the
+ * bucket's own rule for unfinished uploads clears.
  */
 async function abandon(client: Client, name: string): Promise<void> {
   // The run may have been interrupted: this is done all the same, for a short time.
   const signal = AbortSignal.timeout(CLEANING);
-  const key = client.place.prefix + name;
+  const call = { kind: "remove", doing: "remove", method: "DELETE", name, signal } as const;
   try {
-    const query = { prefix: key, uploads: "" };
-    const list = { kind: "list", doing: "list", method: "GET", name: null, query, signal } as const;
-    const found = documentOf((await client.once(list)).body, client.what(name));
-    for (const upload of childrenOf(found, "Upload")) {
-      const uploadId = textOf(upload, "UploadId");
-      if (textOf(upload, "Key") !== key || !uploadId) continue;
-      const call = { kind: "remove", doing: "remove", method: "DELETE", name, signal } as const;
-      await client.once({ ...call, query: { uploadId } });
+    for (let pause = PAUSE; pause < CLEANING; pause *= 2) {
+      const left = await uploadsOf(client, name, signal);
+      if (left.length === 0) return;
+      for (const uploadId of left) {
+        await client.once({ ...call, query: { uploadId } }).catch(() => undefined);
+      }
+      // An interrupted run does not sleep: the two requests are its pause.
+      await client.runtime.clock.sleep(pause).catch(() => undefined);
     }
   } catch {
     // The failure that led here is the one to be told.
   }
+}
+
+async function uploadsOf(client: Client, name: string, signal: AbortSignal): Promise<string[]> {
+  const key = client.place.prefix + name;
+  const query = { prefix: key, uploads: "" };
+  const list = { kind: "list", doing: "list", method: "GET", name: null, query, signal } as const;
+  const found = documentOf((await client.once(list)).body, client.what(name));
+  const ours = childrenOf(found, "Upload").filter((upload) => textOf(upload, "Key") === key);
+  return ours.map((upload) => textOf(upload, "UploadId")).filter((id) => id !== undefined);
 }
 
 function documentOf(body: Buffer, what: string): Element {
