@@ -23,7 +23,7 @@ import {
 } from "./protocol/records.ts";
 import { believed, namesEvery } from "./records.ts";
 import type { Marked, Repository } from "./repository.ts";
-import { openClaims } from "./tidying.ts";
+import { isYoung, openClaims } from "./tidying.ts";
 
 const FETCHES = 8;
 
@@ -49,15 +49,19 @@ export type Choose = (facts: Facts) => readonly string[];
 
 const MACHINE = { next: nextOfCondemn, after: condemnAfter };
 
-/** The list that was put; null when there was nothing to condemn. */
+/**
+ * The list that was put; null when there was nothing to condemn. A writer counts as at work only
+ * while its claim is younger than `fenceAfter`: an older one the sweep of the list settles.
+ */
 export async function condemn(
   runtime: Runtime,
   repository: Repository,
   choose: Choose,
+  fenceAfter: number,
   dry = false,
 ): Promise<Condemned | null> {
   return anew(async () => {
-    const acts = new Acts(repository, choose, dry);
+    const acts = new Acts(runtime, repository, choose, fenceAfter, dry);
     await drive(MACHINE, startCondemn(hex(runtime.random(16))), acts.act);
     return acts.list;
   });
@@ -65,17 +69,27 @@ export async function condemn(
 
 class Acts {
   list: Condemned | null = null;
+  private readonly runtime: Runtime;
   private readonly repository: Repository;
   private readonly choose: Choose;
+  private readonly fenceAfter: number;
   private readonly dry: boolean;
   private packs: Listed[] = [];
   private condemned = new Set<string>();
   private every = false;
   private snapshots: { name: string; snapshot: Snapshot }[] = [];
 
-  constructor(repository: Repository, choose: Choose, dry: boolean) {
+  constructor(
+    runtime: Runtime,
+    repository: Repository,
+    choose: Choose,
+    fenceAfter: number,
+    dry: boolean,
+  ) {
+    this.runtime = runtime;
     this.repository = repository;
     this.choose = choose;
+    this.fenceAfter = fenceAfter;
     this.dry = dry;
   }
 
@@ -131,14 +145,15 @@ class Acts {
 
   /** Marks what counts, and lets the policy choose among the packs that nobody is at work on. */
   private async chosen({ marked, packs }: Condemn): Promise<readonly string[]> {
-    const { repository } = this;
+    const { runtime, repository, fenceAfter } = this;
     const runs = await repository.list("index");
     const doubted = [...this.condemned];
     const { index } = await repository.load(runs, this.packs, { doubted });
     const unindexed = await repository.adopt(index, this.packs, { doubted: true });
     await this.mark(index, new Set(marked));
     const possible = new Set(packs);
-    const live = new Set(await openClaims(repository));
+    const open = await openClaims(repository);
+    const live = new Set(open.filter((claim) => isYoung(runtime, repository, claim, fenceAfter)));
     const strays = new Map(unindexed.map((c) => [c.name, c]));
     const rows = usage(index).filter(({ name }) => possible.has(name));
     // Of packs that no run speaks of, only what nobody needs and nobody is at work on goes.

@@ -23,6 +23,7 @@ import { nextOfSweep, type Sweep, startSweep, sweepAfter, sweepTrusts } from "./
 import { believed, claimsOf, namesEvery, type Small } from "./records.ts";
 import { removeObject } from "./removal.ts";
 import type { Marked, Repository } from "./repository.ts";
+import { isYoung } from "./tidying.ts";
 
 /** How long a prune lets writers work; nothing safe depends on it. */
 export interface Patience {
@@ -188,7 +189,9 @@ class Acts {
       const ends = ofType(claimsOf(await records.list("claim")), "end");
       for (const { claim } of ends) over.add(claim);
       const young = ofType(first, "claim").filter(
-        ({ claim }) => !over.has(claim) && this.isYoung(claim),
+        ({ claim }) =>
+          !over.has(claim) &&
+          isYoung(this.runtime, this.repository, claim, this.patience.fenceAfter),
       );
       if (young.length === 0) return [...ofType(first, "claim"), ...ends];
       const hosts = young.map((c) => records.factsOf(c.claim)?.host ?? "?");
@@ -200,13 +203,6 @@ class Acts {
       said = true;
       await sleep(Math.min(PAUSE, Math.max(1, until - now())));
     }
-  }
-
-  /** A claim that cannot be read, or that is dated ahead, may be of any age: old. */
-  private isYoung(claim: string): boolean {
-    const facts = this.repository.records.factsOf(claim);
-    if (facts === undefined) return false;
-    return Math.abs(this.runtime.clock.now() - facts.time) < this.patience.fenceAfter;
   }
 
   private async snapshots(): Promise<Stored[]> {

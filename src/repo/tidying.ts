@@ -1,5 +1,6 @@
 /** What a prune clears away beside packs: claims that have ended, and what killed puts left. */
 import { mapBounded } from "../base/map_bounded.ts";
+import type { Runtime } from "../base/runtime.ts";
 import { FOLDERS, objectPath, uploadId } from "./layout.ts";
 import { ofType } from "./protocol/records.ts";
 import { discards, type Remnant } from "./protocol/remnant.ts";
@@ -59,6 +60,20 @@ export async function discardRemnants(repository: Repository): Promise<number> {
   );
   await mapBounded(gone, UNDER_WAY, (action) => removeObject(store, action, action.name));
   return gone.length;
+}
+
+/**
+ * Whether the writer of a claim is waited for: its claim is younger than this, in milliseconds. One
+ * that cannot be read, or that is dated ahead, may be of any age: old.
+ */
+export function isYoung(
+  { clock }: Runtime,
+  { records }: Repository,
+  claim: string,
+  fenceAfter: number,
+): boolean {
+  const facts = records.factsOf(claim);
+  return facts !== undefined && Math.abs(clock.now() - facts.time) < fenceAfter;
 }
 
 /** Ids of claims that are neither ended nor finally fenced. */

@@ -23,6 +23,8 @@ import { retain } from "./retaining.ts";
 
 /** A writer that is fenced as often as this gives up. */
 const ATTEMPTS = 10;
+/** Attempts that may find something gone, unfenced, until it is believed to be missing. */
+const PARTED = 3;
 
 /** What one attempt may rely on. */
 export interface Attempt {
@@ -52,11 +54,14 @@ export async function write(
   host: string,
   make: Make,
 ): Promise<Snapshot> {
+  let parted = 0;
   for (let left = ATTEMPTS; left > 0; left--) {
-    const { outcome, snapshot } = await attempt(runtime, repository, host, make);
+    const { outcome, snapshot, gone } = await attempt(runtime, repository, host, make);
+    if (gone !== null && ++parted > PARTED) throw gone;
     if (outcome === "acknowledged" && snapshot !== null) return snapshot;
-    const message =
-      outcome === "unknown"
+    const message = gone
+      ? `${gone.message}: it was taken away meanwhile, or is lost; the writer looks anew`
+      : outcome === "unknown"
         ? "the store did not say whether the snapshot was put: it is saved again under a new claim"
         : "a prune did not wait for this writer: it begins again under a new claim";
     runtime.emit({ event: "warning", message });
@@ -67,8 +72,12 @@ export async function write(
 interface Ended {
   readonly outcome: Writer["outcome"];
   readonly snapshot: Snapshot | null;
+  /** What a sweep that this writer need not fear has taken away: a condemned pack it only read. */
+  readonly gone: Failure | null;
 }
 
+/** Failures that a new listing may heal. */
+const MOVED: readonly FailureCode[] = ["object_missing", "missing_object"];
 /** Failures that may only mean that this writer's ground was taken away. */
 const GROUND: readonly FailureCode[] = ["object_missing", "missing_object", "store_io"];
 /** Failures after which a put may have worked all the same. */
@@ -91,16 +100,18 @@ async function attempt(
   const start = startWriter(hex(acts.claim), hex(acts.claim), []);
   try {
     const { outcome } = await drive(machine, start, (action, w) => acts.act(action, w));
-    return { outcome, snapshot: acts.snapshot };
+    return { outcome, snapshot: acts.snapshot, gone: null };
   } catch (error) {
     if (!acts.claimed || acts.tried) throw error;
     // No snapshot will be put under this claim any more, and none is in doubt.
     await repository.records.putEnd(acts.claim).catch(() => undefined);
+    const failure = toFailure(error);
     const fenced =
       error === acts.stopped ||
-      (GROUND.includes(toFailure(error).code) && (await acts.fenced().catch(() => false)));
-    if (fenced) return { outcome: "fenced", snapshot: null };
-    throw error;
+      (GROUND.includes(failure.code) && (await acts.fenced().catch(() => false)));
+    if (fenced) return { outcome: "fenced", snapshot: null, gone: null };
+    if (!MOVED.includes(failure.code)) throw error;
+    return { outcome: "fenced", snapshot: null, gone: failure };
   }
 }
 

@@ -94,6 +94,8 @@ class Run {
   private readonly id: Buffer;
   private saved: { units: Saved[]; parent: Snapshot | null } | null = null;
   private warned = false;
+  /** An attempt has read of the source, or tried to. */
+  private begun = false;
 
   constructor(runtime: Runtime, repository: Repository, options: BackupOptions) {
     this.runtime = runtime;
@@ -117,11 +119,12 @@ class Run {
   async make(ground: Ground): Promise<Snapshot> {
     if (!this.warned) this.warn(ground.known);
     if (this.saved !== null && !(await this.safe(ground.index, this.saved.units))) {
-      if (this.options.stream && this.options.stream.command.length === 0) {
-        throw new Failure("source_io", "a prune took what was saved, and the input is read up");
-      }
       this.saved = null;
     }
+    if (this.saved === null && this.begun && this.options.stream?.command.length === 0) {
+      throw new Failure("source_io", "a prune took what was saved, and the input is read up");
+    }
+    this.begun = true;
     this.saved ??= await this.ingest(ground);
     return describe(this.options, this.id, { ...ground, ...this.saved });
   }

@@ -139,7 +139,7 @@ export async function prune(
   for (const { name, snapshot, fenced, forgotten } of known.logged) {
     if (fenced && !forgotten) await repository.records.putTombstone(name, snapshot.id);
   }
-  const list = await condemn(runtime, repository, run.choose);
+  const list = await condemn(runtime, repository, run.choose, run.patience.fenceAfter);
   if (list !== null) await run.sweepList(list);
   const remnants = await discardRemnants(repository);
   const claims = await retire(repository);
@@ -166,7 +166,7 @@ class Run {
   private readonly runtime: Runtime;
   private readonly repository: Repository;
   private readonly options: PruneOptions;
-  private readonly patience: Patience;
+  readonly patience: Patience;
   private plan = NOTHING;
   private readonly swept: Swept[] = [];
   private waiting = 0;
@@ -212,7 +212,8 @@ class Run {
     const { repository } = this;
     const reads = await repository.records.list("condemned");
     const lists = ofType(believed(reads), "condemned");
-    const list = await condemn(this.runtime, repository, this.choose, true);
+    const { fenceAfter } = this.patience;
+    const list = await condemn(this.runtime, repository, this.choose, fenceAfter, true);
     const packs = [...lists, ...(list ? [list] : [])].flatMap((k) => k.packs).length;
     const snapshots = [...lists, ...(list ? [list] : [])].flatMap((k) => k.tombstones).length;
     const after = before - this.plan.freed;

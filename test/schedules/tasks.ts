@@ -109,7 +109,8 @@ export const condemns: Task = async (runtime, repository, _world, chance) => {
   const share = chance.pick([0.6, 1]);
   const choose = ({ packs }: { packs: readonly { name: string }[] }) =>
     packs.map((p) => p.name).filter(() => chance.odds(share));
-  const list = await condemn(runtime, repository, choose);
+  const fenceAfter = chance.pick([0, 3600_000]);
+  const list = await condemn(runtime, repository, choose, fenceAfter);
   if (list !== null) await sweep(runtime, repository, list, { wait: 0, fenceAfter: 0 });
 };
 
