@@ -50,8 +50,8 @@ export type Choose = (facts: Facts) => readonly string[];
 const MACHINE = { next: nextOfCondemn, after: condemnAfter };
 
 /**
- * The list that was put; null when there was nothing to condemn. A writer counts as at work only
- * while its claim is younger than `fenceAfter`: an older one the sweep of the list settles.
+ * The list that was put; null when there was nothing to condemn. Packs of writers at work are let
+ * be; where there is nothing else, only while their claims are younger than `fenceAfter`.
  */
 export async function condemn(
   runtime: Runtime,
@@ -144,7 +144,7 @@ class Acts {
   }
 
   /** Marks what counts, and lets the policy choose among the packs that nobody is at work on. */
-  private async chosen({ marked, packs }: Condemn): Promise<readonly string[]> {
+  private async chosen({ marked, packs, forgotten }: Condemn): Promise<readonly string[]> {
     const { runtime, repository, fenceAfter } = this;
     const runs = await repository.list("index");
     const doubted = [...this.condemned];
@@ -152,19 +152,25 @@ class Acts {
     const unindexed = await repository.adopt(index, this.packs, { doubted: true });
     await this.mark(index, new Set(marked));
     const possible = new Set(packs);
-    const open = await openClaims(repository);
-    const live = new Set(open.filter((claim) => isYoung(runtime, repository, claim, fenceAfter)));
     const strays = new Map(unindexed.map((c) => [c.name, c]));
     const rows = usage(index).filter(({ name }) => possible.has(name));
     // Of packs that no run speaks of, only what nobody needs and nobody is at work on goes.
     const known = rows.filter(({ name, used }) => !strays.has(name) || used === 0);
-    const free = await mapBounded(known, FETCHES, async (row) =>
-      live.size > 0 && (await this.isLive(row, strays.get(row.name), live)) ? null : row,
-    );
     const bytes = this.packs.reduce((n, p) => n + p.length, 0);
     const gone = this.packs.filter((p) => this.condemned.has(bareName(p.name) ?? ""));
     const condemned = gone.reduce((n, p) => n + p.length, 0);
-    return this.choose({ packs: free.filter((row) => row !== null), bytes, condemned });
+    const among = async (live: ReadonlySet<string>) => {
+      const free = await mapBounded(known, FETCHES, async (row) =>
+        live.size > 0 && (await this.isLive(row, strays.get(row.name), live)) ? null : row,
+      );
+      return this.choose({ packs: free.filter((row) => row !== null), bytes, condemned });
+    };
+    const open = await openClaims(repository);
+    const chosen = await among(new Set(open));
+    if (chosen.length > 0 || forgotten.length > 0) return chosen;
+    // No list would be put, whose sweep settles old claims: nobody else ever would.
+    const young = open.filter((claim) => isYoung(runtime, repository, claim, fenceAfter));
+    return young.length === open.length ? chosen : among(new Set(young));
   }
 
   /**
