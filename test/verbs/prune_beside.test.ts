@@ -18,7 +18,6 @@ import {
   type Store,
   undelete,
 } from "../../src/index.ts";
-import { condemn, type Facts } from "../../src/repo/condemning.ts";
 import { openFolderStore } from "../../src/store/fs.ts";
 import { fixture } from "../support/library.ts";
 import { noise } from "../support/noise.ts";
@@ -149,77 +148,6 @@ it("what a writer at work has stored is not condemned, even where it is fenced",
   expect((await w.names("packs/")).filter((name) => old.includes(name))).toEqual([]);
   // The second attempt found all of it.
   expect(result.newBytes).toBeLessThan(1_000_000);
-});
-
-/** A store whose process is dead once a pack is put: whatever it asks for then fails. */
-function dying(store: Store): Store {
-  let dead = false;
-  const live = <A extends unknown[], T>(act: (...args: A) => Promise<T>) => {
-    return async (...args: A) => {
-      if (dead) throw new Failure("store_io", "killed");
-      return act(...args);
-    };
-  };
-  const put = live<Parameters<Store["put"]>, Awaited<ReturnType<Store["put"]>>>(
-    async (name, ...rest) => {
-      const token = await store.put(name, ...rest);
-      dead = name.startsWith("packs/");
-      return token;
-    },
-  );
-  return { ...store, put };
-}
-
-it("a dead writer's packs are taken away though nothing else is unused, once it is old", async () => {
-  const w = await world();
-  using place = w.place;
-  w.write("kept", 1);
-  const first = await w.save([w.source]);
-  const old = await w.names("packs/");
-  w.write("new", 2);
-  const repository = await openRepository(dying(w.store), w.secret, w.runtime);
-  await expect(backup(w.runtime, repository, w.options)).rejects.toThrow("killed");
-  expect((await w.names("packs/")).length).toBeGreaterThan(old.length);
-  const young = await prune(w.runtime, await w.open(), { wait: 0 });
-  expect(young).toMatchObject({ packs: 0, waiting: 0 });
-  await prune(w.runtime, await w.open(), NOW);
-  expect(await w.names("packs/")).toEqual(old);
-  const out = join(place.path, "out");
-  rmSync(join(w.source, "new"));
-  expect((await w.bring(first.snapshot, w.source, out)).troubles).toBe(0);
-});
-
-it("a backup whose parent's pack goes while it reads looks anew, and ends well", async () => {
-  const objects = new Map<string, Buffer>();
-  const w = await world(openMemoryStore(objects));
-  using place = w.place;
-  const packs: string[] = [];
-  w.write("a", 1);
-  const first = await w.save([w.source]);
-  w.write("b", 2);
-  // Condemned: nothing counts as stored, but what was saved before can be read.
-  const all = (facts: Facts) => facts.packs.map((p) => p.name);
-  expect(await condemn(w.runtime, await w.open(), all, 0)).not.toBeNull();
-  let left = 1;
-  const gone: Store = {
-    ...w.store,
-    async get(name, range, signal) {
-      if (name.startsWith("packs/") && left-- > 0) {
-        // As a sweep does that saw no claim yet: the backup is not fenced.
-        await forget(w.runtime, await w.open(), { snapshots: [hex(first.snapshot.id)] });
-        packs.push(...(await w.names("packs/")));
-        for (const name of packs) objects.delete(name);
-      }
-      return w.store.get(name, range, signal);
-    },
-  };
-  const repository = await openRepository(gone, w.secret, w.runtime);
-  const { snapshot } = await backup(w.runtime, repository, w.options);
-  expect(packs.length).toBeGreaterThan(0);
-  expect(await w.names("fences/")).toEqual([]);
-  const out = join(place.path, "out");
-  expect((await w.bring(snapshot, w.source, out)).troubles).toBe(0);
-  expect(differences(w.source, out)).toEqual([]);
 });
 
 it("a stream that is fenced at its end is not read again: what was saved of it is safe", async () => {

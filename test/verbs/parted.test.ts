@@ -1,0 +1,133 @@
+/** Prunes and writers, one of which is dead or has lost the ground it stood on. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it, vi } from "vitest";
+import {
+  backup,
+  Failure,
+  forget,
+  hex,
+  openMemoryStore,
+  openRepository,
+  prune,
+  type Store,
+} from "../../src/index.ts";
+import { condemn, type Facts } from "../../src/repo/condemning.ts";
+import { fixture } from "../support/library.ts";
+import { noise } from "../support/noise.ts";
+import { differences, temporary } from "../support/tree.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const NOW = { wait: 0, fenceAfter: 0 };
+
+async function world(store: Store = openMemoryStore()) {
+  const place = temporary();
+  const source = join(place.path, "source");
+  mkdirSync(source);
+  const made = await fixture(place.path, store);
+  const write = (name: string, seed: number, bytes = 300_000) =>
+    writeFileSync(join(source, name), noise(seed, bytes));
+  const names = async (prefix: string) => {
+    const found: string[] = [];
+    for await (const { name } of store.list(prefix)) found.push(name);
+    return found.sort();
+  };
+  const options = { paths: [Buffer.from(source)], host: "test", workers: 2, tool: "test" };
+  return { ...made, place, source, write, names, options };
+}
+
+/** A store whose process is dead once a pack is put: whatever it asks for then fails. */
+function dying(store: Store): Store {
+  let dead = false;
+  const live = <A extends unknown[], T>(act: (...args: A) => Promise<T>) => {
+    return async (...args: A) => {
+      if (dead) throw new Failure("store_io", "killed");
+      return act(...args);
+    };
+  };
+  const put = live<Parameters<Store["put"]>, Awaited<ReturnType<Store["put"]>>>(
+    async (name, ...rest) => {
+      const token = await store.put(name, ...rest);
+      dead = name.startsWith("packs/");
+      return token;
+    },
+  );
+  return { ...store, put };
+}
+
+it("a dead writer's packs are taken away though nothing else is unused, once it is old", async () => {
+  const w = await world();
+  using place = w.place;
+  w.write("kept", 1);
+  const first = await w.save([w.source]);
+  const old = await w.names("packs/");
+  w.write("new", 2);
+  const repository = await openRepository(dying(w.store), w.secret, w.runtime);
+  await expect(backup(w.runtime, repository, w.options)).rejects.toThrow("killed");
+  expect((await w.names("packs/")).length).toBeGreaterThan(old.length);
+  const young = await prune(w.runtime, await w.open(), { wait: 0 });
+  expect(young).toMatchObject({ packs: 0, waiting: 0 });
+  await prune(w.runtime, await w.open(), NOW);
+  expect(await w.names("packs/")).toEqual(old);
+  const out = join(place.path, "out");
+  rmSync(join(w.source, "new"));
+  expect((await w.bring(first.snapshot, w.source, out)).troubles).toBe(0);
+});
+
+it("a backup whose parent's pack goes while it reads ends well", async () => {
+  const objects = new Map<string, Buffer>();
+  const w = await world(openMemoryStore(objects));
+  using place = w.place;
+  const packs: string[] = [];
+  w.write("a", 1);
+  const first = await w.save([w.source]);
+  w.write("b", 2);
+  // Condemned: nothing counts as stored, but what was saved before can be read.
+  const all = (facts: Facts) => facts.packs.map((p) => p.name);
+  expect(await condemn(w.runtime, await w.open(), all, 0)).not.toBeNull();
+  let left = 1;
+  const gone: Store = {
+    ...w.store,
+    async get(name, range, signal) {
+      if (name.startsWith("packs/") && left-- > 0) {
+        // As a sweep does that saw no claim yet: the backup is not fenced.
+        await forget(w.runtime, await w.open(), { snapshots: [hex(first.snapshot.id)] });
+        packs.push(...(await w.names("packs/")));
+        for (const name of packs) objects.delete(name);
+      }
+      return w.store.get(name, range, signal);
+    },
+  };
+  const repository = await openRepository(gone, w.secret, w.runtime);
+  const { snapshot } = await backup(w.runtime, repository, w.options);
+  expect(packs.length).toBeGreaterThan(0);
+  expect(await w.names("fences/")).toEqual([]);
+  const out = join(place.path, "out");
+  expect((await w.bring(snapshot, w.source, out)).troubles).toBe(0);
+  expect(differences(w.source, out)).toEqual([]);
+});
+
+it.each([1, 99])(
+  "a writer that misses something %i times looks anew, thrice at most",
+  async (n) => {
+    const w = await world();
+    using _ = w.place;
+    w.write("a", 1);
+    let left = n;
+    const act = async () => {
+      if (left-- > 0) throw new Failure("missing_object", "a pack is gone");
+    };
+    const put: Store["put"] = async (name, ...rest) => {
+      if (name.startsWith("packs/")) await act();
+      return w.store.put(name, ...rest);
+    };
+    const repository = await openRepository({ ...w.store, put }, w.secret, w.runtime);
+    const saved = backup(w.runtime, repository, w.options).then(() => "saved");
+    expect(await saved.catch((error: Failure) => error.code)).toBe(
+      n === 1 ? "saved" : "missing_object",
+    );
+    const said = w.events.filter((e) => e.event === "warning").map((e) => e.message);
+    expect(said).toHaveLength(Math.min(n, 3));
+  },
+);
