@@ -139,13 +139,7 @@ function weatherOf(own: Chance): Weather {
 }
 
 /** Failures that a process may end with: its store's, and that others would not wait for it. */
-const ORDINARY = [
-  "store_io",
-  "object_exists",
-  "claims_open",
-  "fenced",
-  ...(process.env.LAX ? ["missing_object", "object_missing"] : []),
-];
+const ORDINARY = ["store_io", "object_exists", "claims_open", "fenced"];
 
 /** The id that a tombstone's name ends with. */
 const TOMBSTONE = /^tombstones\/.*-([0-9a-f]{32})$/;
