@@ -65,7 +65,7 @@ fn every_bit_of_every_object() {
         }
     }
     let types: std::collections::HashSet<u8> = objects.iter().map(|o| o.data[8]).collect();
-    assert_eq!(types.len(), 11, "every type that is stored today");
+    assert_eq!(types.len(), 16, "every type that is stored today");
     assert!(flips > 90_000, "{flips} flips");
 }
 
