@@ -2,12 +2,14 @@
 //! standard input and answers each with one line; when the input ends, or at the deadline, it
 //! continues everything and undoes what was noted.
 //!
-//!     begin FILE MILLISECONDS        begun HOME
-//!     undo KIND WORD...              noted
-//!     stop PID:START...              stood FROM SEEN gone=PID,... before=PID,...
-//!     freeze FOLDER                  stood FROM SEEN gone= before=
-//!     prove                          stands COUNT
-//!     thaw                           thawed FIRST LAST undone=COUNT failed=WORD,...
+//! ```text
+//! begin FILE MILLISECONDS        begun HOME
+//! undo KIND WORD...              noted
+//! stop PID:START...              stood FROM SEEN gone=PID,... before=PID,...
+//! freeze FOLDER                  stood FROM SEEN gone= before=
+//! prove                          stands COUNT
+//! thaw                           thawed FIRST LAST undone=COUNT failed=WORD,...
+//! ```
 //!
 //! Paths and texts are hexadecimal, times nanoseconds of the clock that only goes forward. What
 //! cannot be done is answered `refused TEXT`, and after the deadline everything but `thaw`.
