@@ -100,7 +100,11 @@ async function bring(
   const holders = new Set(names.filter((_, i) => (used[i] ?? 0) > 0));
   const listed = packs.filter((p) => holders.has(bareName(p.name) ?? ""));
   const contents = await mapBounded(listed, FETCHES, (pack) => repository.contents(pack));
-  for (const one of contents) if (one !== null) index.leave(one);
+  for (const [i, one] of contents.entries()) {
+    // Swept since it was listed: what lay there only is not copied, and must not be promised.
+    if (one === null) throw new Failure("object_missing", `${listed[i]?.name}: no such object`);
+    index.leave(one);
+  }
   const job = { verb: "copy", workers: 1, slots: SLOTS, claim } as const;
   const { stored } = await repository.run<{ stored: number }>(index, job, { indexed: look });
   return stored;

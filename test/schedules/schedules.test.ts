@@ -10,7 +10,7 @@ import { GUARDS } from "../model/guards.ts";
 import { schedules } from "./launch.ts";
 
 const FIRST = Number(process.env.SEED ?? 1);
-const COUNT = Number(process.env.HOLDALL_SCHEDULES ?? 1_500);
+const COUNT = Number(process.env.HOLDALL_SCHEDULES ?? 10_000);
 /** Schedules in which a planted fault has to show. */
 const WITHIN = 1000;
 

@@ -1,5 +1,5 @@
 /** Prunes and writers, one of which is dead or has lost the ground it stood on. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import {
@@ -11,31 +11,13 @@ import {
   openRepository,
   prune,
   type Store,
+  undelete,
 } from "../../src/index.ts";
 import { condemn, type Facts } from "../../src/repo/condemning.ts";
-import { fixture } from "../support/library.ts";
-import { noise } from "../support/noise.ts";
-import { differences, temporary } from "../support/tree.ts";
+import { NOW, sourced } from "../support/sourced.ts";
+import { differences } from "../support/tree.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
-
-const NOW = { wait: 0, fenceAfter: 0 };
-
-async function world(store: Store = openMemoryStore()) {
-  const place = temporary();
-  const source = join(place.path, "source");
-  mkdirSync(source);
-  const made = await fixture(place.path, store);
-  const write = (name: string, seed: number, bytes = 300_000) =>
-    writeFileSync(join(source, name), noise(seed, bytes));
-  const names = async (prefix: string) => {
-    const found: string[] = [];
-    for await (const { name } of store.list(prefix)) found.push(name);
-    return found.sort();
-  };
-  const options = { paths: [Buffer.from(source)], host: "test", workers: 2, tool: "test" };
-  return { ...made, place, source, write, names, options };
-}
 
 /** A store whose process is dead once a pack is put: whatever it asks for then fails. */
 function dying(store: Store): Store {
@@ -57,7 +39,7 @@ function dying(store: Store): Store {
 }
 
 it("a dead writer's packs are taken away though nothing else is unused, once it is old", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using place = w.place;
   w.write("kept", 1);
   const first = await w.save([w.source]);
@@ -77,7 +59,7 @@ it("a dead writer's packs are taken away though nothing else is unused, once it 
 
 it("a backup whose parent's pack goes while it reads ends well", async () => {
   const objects = new Map<string, Buffer>();
-  const w = await world(openMemoryStore(objects));
+  const w = await sourced(openMemoryStore(objects));
   using place = w.place;
   const packs: string[] = [];
   w.write("a", 1);
@@ -111,7 +93,7 @@ it("a backup whose parent's pack goes while it reads ends well", async () => {
 it.each([1, 99])(
   "a writer that misses something %i times looks anew, thrice at most",
   async (n) => {
-    const w = await world();
+    const w = await sourced(openMemoryStore());
     using _ = w.place;
     w.write("a", 1);
     let left = n;
@@ -131,3 +113,30 @@ it.each([1, 99])(
     expect(said).toHaveLength(Math.min(n, 3));
   },
 );
+
+it("an undelete whose pack is swept between listing and reading promises nothing", async () => {
+  const objects = new Map<string, Buffer>();
+  const w = await sourced(openMemoryStore(objects));
+  using _ = w.place;
+  w.write("a", 1);
+  const { snapshot } = await w.save([w.source]);
+  const id = hex(snapshot.id);
+  await forget(w.runtime, await w.open(), { snapshots: [id] });
+  const all = (facts: Facts) => facts.packs.map((p) => p.name);
+  expect(await condemn(w.runtime, await w.open(), all, 0)).not.toBeNull();
+  let swept = 0;
+  const sweeping: Store = {
+    ...w.store,
+    async get(name, range, signal) {
+      // The end of a pack is read by who wants to know what is in it.
+      const end = (objects.get(name)?.length ?? 0) - (range?.length ?? 0);
+      if (name.startsWith("packs/") && range?.offset === end && objects.delete(name)) swept++;
+      return w.store.get(name, range, signal);
+    },
+  };
+  const repository = await openRepository(sweeping, w.secret, w.runtime);
+  const brought = undelete(w.runtime, repository, { snapshots: [id], host: "test" });
+  await expect(brought).rejects.toMatchObject({ code: "missing_object" });
+  expect(swept).toBeGreaterThan(0);
+  expect(await w.ids()).toEqual([]);
+});

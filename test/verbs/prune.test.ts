@@ -1,5 +1,5 @@
 /** Forgetting, bringing back, and pruning: space comes back, and what is kept stays as it was. */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import {
@@ -11,32 +11,22 @@ import {
   type Snapshot,
   undelete,
 } from "../../src/index.ts";
-import { fixture } from "../support/library.ts";
-import { noise } from "../support/noise.ts";
-import { differences, temporary } from "../support/tree.ts";
+import { NOW, sourced } from "../support/sourced.ts";
+import { differences } from "../support/tree.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
-
-/** No writer is waited for, none is spared. */
-const NOW = { wait: 0, fenceAfter: 0 };
 
 const idOf = (s: Snapshot) => hex(s.id);
 
 async function world(kind: "folder" | "memory") {
-  const place = temporary();
-  const source = join(place.path, "source");
-  mkdirSync(source);
-  const made = await fixture(place.path, ...(kind === "memory" ? [openMemoryStore()] : []));
-  const write = (name: string, seed: number, bytes = 400_000) =>
-    writeFileSync(join(source, name), noise(seed, bytes));
+  const made = await sourced(kind === "memory" ? openMemoryStore() : undefined, 400_000);
   const packed = async () => {
     let [bytes, count] = [0, 0];
     for await (const { length } of made.store.list("packs/"))
       [bytes, count] = [bytes + length, count + 1];
     return { bytes, count };
   };
-  const ids = async () => (await (await made.open()).snapshots()).snapshots.map(idOf);
-  return { ...made, place, source, write, packed, ids };
+  return { ...made, packed };
 }
 
 describe.each(["folder", "memory"] as const)("on a %s store", (kind) => {

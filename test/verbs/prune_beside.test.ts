@@ -2,7 +2,7 @@
  * Prunes beside writers, one step of the one put between two of the other: what was fenced begins
  * again, what was acknowledged stays, and records that are damaged or forged take nothing away.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import {
@@ -19,29 +19,11 @@ import {
   undelete,
 } from "../../src/index.ts";
 import { openFolderStore } from "../../src/store/fs.ts";
-import { fixture } from "../support/library.ts";
 import { noise } from "../support/noise.ts";
+import { NOW, sourced } from "../support/sourced.ts";
 import { differences, temporary } from "../support/tree.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
-
-const NOW = { wait: 0, fenceAfter: 0 };
-
-async function world(store: Store = openMemoryStore()) {
-  const place = temporary();
-  const source = join(place.path, "source");
-  mkdirSync(source);
-  const made = await fixture(place.path, store);
-  const write = (name: string, seed: number, bytes = 300_000) =>
-    writeFileSync(join(source, name), noise(seed, bytes));
-  const names = async (prefix: string) => {
-    const found: string[] = [];
-    for await (const { name } of store.list(prefix)) found.push(name);
-    return found.sort();
-  };
-  const options = { paths: [Buffer.from(source)], host: "test", workers: 2, tool: "test" };
-  return { ...made, place, source, write, names, options };
-}
 
 /** The same store; `act` runs once, before or after the first put below a folder. */
 function at(store: Store, folder: string, when: "before" | "after", act: () => Promise<unknown>) {
@@ -66,7 +48,7 @@ it.each([
 ] as const)(
   "a backup that is fenced (%s %s its put) begins again and says so",
   async (folder, when) => {
-    const w = await world();
+    const w = await sourced(openMemoryStore());
     using place = w.place;
     w.write("old", 1);
     const first = await w.save([w.source]);
@@ -90,7 +72,7 @@ it.each([
 );
 
 it("a snapshot that a sweep found is acknowledged, and its claim settled", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using place = w.place;
   w.write("a", 1);
   const hooked = at(w.store, "snapshots/", "after", async () =>
@@ -106,7 +88,7 @@ it("a snapshot that a sweep found is acknowledged, and its claim settled", async
 });
 
 it("a young writer is not fenced: what it may need is left to the next prune", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using place = w.place;
   w.write("old", 1);
   const first = await w.save([w.source]);
@@ -128,7 +110,7 @@ it("a young writer is not fenced: what it may need is left to the next prune", a
 });
 
 it("what a writer at work has stored is not condemned, even where it is fenced", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using _ = w.place;
   w.write("small", 2);
   const first = await w.save([w.source]);
@@ -151,7 +133,7 @@ it("what a writer at work has stored is not condemned, even where it is fenced",
 });
 
 it("a stream that is fenced at its end is not read again: what was saved of it is safe", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using place = w.place;
   w.write("old", 1);
   const first = await w.save([w.source]);
@@ -172,7 +154,7 @@ it("a stream that is fenced at its end is not read again: what was saved of it i
 });
 
 it("a prune waits for writers, and goes on when they have ended", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using _ = w.place;
   w.write("a", 1);
   const first = await w.save([w.source]);
@@ -192,7 +174,7 @@ it("a prune waits for writers, and goes on when they have ended", async () => {
 
 it("a put that the store never answered is believed when it is listed, and repeated when not", async () => {
   for (const lands of [true, false]) {
-    const w = await world();
+    const w = await sourced(openMemoryStore());
     using place = w.place;
     w.write("a", 1);
     let left = 1;
@@ -217,7 +199,7 @@ it("a put that the store never answered is believed when it is listed, and repea
 });
 
 it("a restore with an old index lists again when a prune has moved what it wants", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using place = w.place;
   w.write("kept", 1);
   w.write("gone", 2, 4_000_000);
@@ -248,7 +230,7 @@ it("a restore with an old index lists again when a prune has moved what it wants
 });
 
 it("a cache from before a prune changes nothing", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using place = w.place;
   const cache = join(place.path, "cache");
   w.write("a", 1);
@@ -275,7 +257,7 @@ it("temporary names of ended and fenced writers go, those of writers at work sta
   const place = temporary();
   using _ = place;
   const root = join(place.path, "repo");
-  const w = await world(openFolderStore(root));
+  const w = await sourced(openFolderStore(root));
   using __ = w.place;
   w.write("a", 1);
   const { snapshot } = await w.save([w.source]);
@@ -302,7 +284,7 @@ it("temporary names of ended and fenced writers go, those of writers at work sta
 });
 
 it("undelete beside a prune that fences it brings back all or says that it is gone", async () => {
-  const w = await world();
+  const w = await sourced(openMemoryStore());
   using place = w.place;
   w.write("a", 1);
   const { snapshot } = await w.save([w.source]);

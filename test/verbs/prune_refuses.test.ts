@@ -2,7 +2,7 @@
  * What cannot be read counts as the careful thing, what nobody who may has put counts as nothing,
  * and where something is already lost nothing more is taken away.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { encodeFence } from "../../src/format/claim.ts";
@@ -19,31 +19,19 @@ import {
 } from "../../src/index.ts";
 import { type Kind, objectPath } from "../../src/repo/layout.ts";
 import { native } from "../../src/seam/native.ts";
-import { fixture } from "../support/library.ts";
 import { noise } from "../support/noise.ts";
-import { temporary } from "../support/tree.ts";
+import { NOW, sourced } from "../support/sourced.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const NOW = { wait: 0, fenceAfter: 0 };
-
 async function world() {
-  const place = temporary();
-  const source = join(place.path, "source");
-  mkdirSync(source);
   const objects = new Map<string, Buffer>();
-  const made = await fixture(place.path, openMemoryStore(objects));
-  const write = (name: string, seed: number, bytes = 300_000) =>
-    writeFileSync(join(source, name), noise(seed, bytes));
-  write("gone", 1);
-  const first = await made.save([source]);
-  rmSync(join(source, "gone"));
-  write("kept", 2);
-  const second = await made.save([source]);
-  const names = (prefix: string) => [...objects.keys()].filter((n) => n.startsWith(prefix)).sort();
-  const ids = async () => (await (await made.open()).snapshots()).snapshots.map((s) => hex(s.id));
-  const said = () => made.events.filter((e) => e.event === "warning").map((e) => e.message);
-  const options = { paths: [Buffer.from(source)], host: "test", workers: 2, tool: "test" };
+  const made = await sourced(openMemoryStore(objects));
+  made.write("gone", 1);
+  const first = await made.save([made.source]);
+  rmSync(join(made.source, "gone"));
+  made.write("kept", 2);
+  const second = await made.save([made.source]);
   /** Bytes that no key opens, under a name that fits them. */
   const garbage = (kind: Kind, id: string) => {
     const bytes = noise(9, 512);
@@ -58,20 +46,8 @@ async function world() {
     objects.set(objectPath(kind, name), bytes);
   };
   const bare = (path: string) => path.slice(path.lastIndexOf("/") + 1);
-  return {
-    ...made,
-    place,
-    source,
-    objects,
-    write,
-    first,
-    second,
-    names,
-    ids,
-    said,
-    options,
-    ...{ garbage, forged, bare },
-  };
+  const names = (prefix: string) => [...objects.keys()].filter((n) => n.startsWith(prefix)).sort();
+  return { ...made, objects, names, first, second, garbage, forged, bare };
 }
 
 describe("a record that cannot be read", () => {
