@@ -15,8 +15,8 @@ export function kept(inner: Store, cache: Cache, { clock, random }: Runtime): St
   const kindOf = (path: string) => KINDS.find((kind) => path.startsWith(FOLDERS[kind]));
   return {
     ...inner,
-    async put(path, bytes, signal, claim) {
-      const token = await inner.put(path, bytes, signal, claim);
+    async put(path, bytes, ...rest) {
+      const token = await inner.put(path, bytes, ...rest);
       const [kind, name] = [kindOf(path), bareName(path)];
       if (kind !== undefined && name !== null) await cache.keep(kind, name, bytes, random(8));
       return token;

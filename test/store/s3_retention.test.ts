@@ -52,6 +52,7 @@ onServers((server) => {
     const packs = await locks("packs/");
     const keys = await locks("slots/", "keys/", "config/");
     expect(packs.size).toBeGreaterThan(0);
+    for (const [name, until] of packs) expect(until, name).toBeGreaterThan(Date.now());
     // Servers refuse requests of clocks that differ by more than a quarter of an hour.
     ahead = 600_000;
     await save();
