@@ -9,7 +9,7 @@ import type { Runtime } from "../base/runtime.ts";
 import type { Index } from "../seam/native.ts";
 import type { Listed } from "../store/store.ts";
 import { drive } from "./drive.ts";
-import { bareName, objectPath } from "./layout.ts";
+import { bareNames, objectPath } from "./layout.ts";
 import { type Compact, compactAfter, nextOfCompact, START_COMPACT } from "./protocol/compact.ts";
 import type { Action, Answer, Stored } from "./protocol/records.ts";
 import { RULES } from "./protocol/rules.ts";
@@ -75,14 +75,14 @@ class Acts {
 
   private async packs(): Promise<Stored[]> {
     const packs = await this.repository.list("pack");
-    return packs.map((p) => ({ type: "pack", name: bareName(p.name) ?? "" }));
+    return bareNames(packs).map((name) => ({ type: "pack", name }));
   }
 
   /** Those worth merging; what is not listed here is neither merged nor removed. */
   private async runs(): Promise<Stored[]> {
     const all = await this.repository.list("index");
     const packs = await this.repository.list("pack");
-    const there = new Set(packs.map((p) => bareName(p.name) ?? ""));
+    const there = new Set(bareNames(packs));
     const sorts = await mapBounded(all, FETCHES, (run) => this.sortOf(run, there));
     const small = all.filter((_, i) => sorts[i] === "small");
     const stale = all.filter((_, i) => sorts[i] === "stale");
@@ -95,7 +95,7 @@ class Acts {
     this.index = index;
     this.named = index.named();
     this.done = { before: whole.length, after: 0 };
-    return whole.map(({ name }) => ({ type: "run", name: bareName(name) ?? "" }));
+    return bareNames(whole).map((name) => ({ type: "run", name }));
   }
 
   private async sortOf(

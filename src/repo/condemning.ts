@@ -12,7 +12,8 @@ import type { Snapshot } from "../format/snapshot.ts";
 import type { Contents, Index } from "../seam/native.ts";
 import type { Listed } from "../store/store.ts";
 import { anew, drive } from "./drive.ts";
-import { bareName, objectPath } from "./layout.ts";
+import { bareName, bareNames, objectPath } from "./layout.ts";
+import { markWhole } from "./marking.ts";
 import { type Condemn, condemnAfter, nextOfCondemn, startCondemn } from "./protocol/condemn.ts";
 import {
   type Action,
@@ -21,9 +22,10 @@ import {
   ofType,
   type Stored,
 } from "./protocol/records.ts";
-import { believed, namesEvery } from "./records.ts";
-import type { Marked, Repository } from "./repository.ts";
+import { believed, fencedFinally, namesEvery } from "./records.ts";
+import type { Repository } from "./repository.ts";
 import { isYoung, openClaims } from "./tidying.ts";
+import { unitsOf } from "./units.ts";
 
 const FETCHES = 8;
 
@@ -135,9 +137,7 @@ class Acts {
       case "pack":
         this.packs = await this.repository.list("pack");
         // With a list that cannot be read, every pack may be condemned already.
-        return this.every
-          ? []
-          : this.packs.map((p) => ({ type: "pack", name: bareName(p.name) ?? "" }));
+        return this.every ? [] : bareNames(this.packs).map((name) => ({ type: "pack", name }));
       default:
         throw new Failure("internal", `a condemning prune is asked to list ${kind}`);
     }
@@ -178,19 +178,11 @@ class Acts {
    * Fences are listed last: packs that were there before one was put are in the listing.
    */
   private async mark(index: Index, marked: ReadonlySet<string>): Promise<void> {
-    const fences = believed(await this.repository.records.list("fence"));
-    const fenced = new Set(ofType(fences, "fence").map((f) => f.claim));
+    const fenced = fencedFinally(await this.repository.records.list("fence"));
     const units = this.snapshots
       .filter(({ name, snapshot }) => marked.has(name) && !fenced.has(hex(snapshot.claim)))
-      .flatMap(({ snapshot }) => [snapshot.section, ...snapshot.more])
-      .flatMap((part) => part.units);
-    const roots = units.map((u) => u.root);
-    const hints = units.flatMap((u) => (u.hints ? [u.hints] : []));
-    const spec = { verb: "mark", workers: 1, roots, hints } as const;
-    const { lost, example } = await this.repository.run<Marked>(index, spec);
-    if (lost === 0) return;
-    const message = `${lost} chunks that snapshots need are in no pack (${example.slice(0, 16)}); nothing is removed`;
-    throw new Failure("missing_object", message);
+      .flatMap(({ snapshot }) => unitsOf(snapshot));
+    await markWhole(this.repository, index, units);
   }
 
   /** Whether a pack is of a writer that is at work; one that does not say is let be. */

@@ -7,6 +7,7 @@
  */
 import { Failure, toFailure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
+import { isMiss } from "./objects.ts";
 import type { Action, Answer } from "./protocol/records.ts";
 
 const UNDER_WAY = 8;
@@ -50,9 +51,7 @@ export async function anew<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();
     } catch (error) {
-      const { code } = toFailure(error);
-      const moved = code === "object_missing" || code === "missing_object";
-      if (!moved || left === 1) throw error;
+      if (!isMiss(toFailure(error)) || left === 1) throw error;
     }
   }
 }

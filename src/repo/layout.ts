@@ -44,6 +44,11 @@ export function bareName(path: string): string | null {
   return NAME.test(name) ? name : null;
 }
 
+/** The same of a listing; what is no object has an empty one. */
+export function bareNames(listed: readonly { readonly name: string }[]): string[] {
+  return listed.map(({ name }) => bareName(name) ?? "");
+}
+
 /** The id that a bare name ends with: of its upload, or of what the record speaks of. */
 export function uploadId(name: string): string {
   return name.slice(-32);

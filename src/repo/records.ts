@@ -16,16 +16,17 @@ import * as lists from "../format/condemned.ts";
 import { TYPE_OFFSET, TYPES } from "../format/header.ts";
 import type { Keyring, Sealed } from "../seam/native.ts";
 import type { DurableToken, Store } from "../store/store.ts";
-import { bareName, type Kind, objectPath, uploadId } from "./layout.ts";
+import { bareName, bareNames, type Kind, objectPath, uploadId } from "./layout.ts";
 import { getChecked, listAll, ofObject } from "./objects.ts";
-import type {
-  Claim,
-  Condemned,
-  End,
-  Fence,
-  Intent,
-  Tombstone,
-  Withdrawn,
+import {
+  type Claim,
+  type Condemned,
+  type End,
+  type Fence,
+  type Intent,
+  ofType,
+  type Tombstone,
+  type Withdrawn,
 } from "./protocol/records.ts";
 
 const FETCHES = 8;
@@ -80,8 +81,7 @@ export class Records {
   /** Lists a folder and reads every record of it that was not read before. */
   async list(kind: SmallKind, wanted: (id: string) => boolean = () => true): Promise<Read[]> {
     const listed = await listAll(this.store, kind);
-    const names = listed.map(({ name }) => bareName(name) ?? "");
-    const chosen = names.filter((name) => wanted(uploadId(name)));
+    const chosen = bareNames(listed).filter((name) => wanted(uploadId(name)));
     return mapBounded(chosen, FETCHES, (name) => this.read(kind, name));
   }
 
@@ -230,6 +230,11 @@ export function believed(reads: readonly Read[]): Small[] {
   return reads.flatMap(({ record, authorised }) =>
     record === null || authorised === false ? [] : [record],
   );
+}
+
+/** Claims with a final fence that was put by who may. */
+export function fencedFinally(reads: readonly Read[]): Set<string> {
+  return new Set(ofType(believed(reads), "fence").map((f) => f.claim));
 }
 
 /** Reads of records that cannot be read or that nobody who may has put. */

@@ -23,7 +23,7 @@ import {
 import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
 import { kept } from "./kept.ts";
-import { bareName, isLasting, type Kind, objectPath } from "./layout.ts";
+import { bareName, bareNames, isLasting, type Kind, objectPath } from "./layout.ts";
 import { Log, type Readable } from "./log.ts";
 import { getChecked, isMiss, listAll, ofObject, stray } from "./objects.ts";
 import { Records } from "./records.ts";
@@ -73,16 +73,6 @@ export interface Indexed {
   readonly damaged: { name: string; reason: string }[];
   /** Packs that count though no run speaks of them. */
   readonly unindexed: readonly Contents[];
-}
-
-/** What a mark job reached: `lacking` lies in no trusted pack, `lost` in none at all. */
-export interface Marked {
-  readonly chunks: number;
-  readonly bytes: number;
-  readonly lacking: number;
-  readonly lost: number;
-  /** The id of a chunk that is lost, in hexadecimal. */
-  readonly example: string;
 }
 
 export interface RepositoryWatch extends JobWatch {
@@ -201,7 +191,7 @@ export class Repository implements AsyncDisposable {
     { stored = false, doubted = [], some = false }: LoadOptions = {},
   ): Promise<Omit<Indexed, "unindexed">> {
     this.enter("index");
-    const names = packs.map((p) => bareName(p.name) ?? "");
+    const names = bareNames(packs);
     const lengths = packs.map((p) => p.length);
     const index = new native.Index(names, lengths, [...doubted]);
     const damaged: { name: string; reason: string }[] = [];
@@ -220,7 +210,7 @@ export class Repository implements AsyncDisposable {
       }
     });
     if (!some) {
-      const listed = new Set(runs.map((r) => bareName(r.name) ?? ""));
+      const listed = new Set(bareNames(runs));
       await this.cache?.dropOthers("index", listed, this.runtime.clock.now());
     }
     return { index, runs, packs, damaged };

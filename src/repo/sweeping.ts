@@ -7,10 +7,12 @@ import { hex, unhex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { allow } from "../format/flags.ts";
+import type { Unit } from "../format/snapshot.ts";
 import type { Index } from "../seam/native.ts";
 import type { Listed } from "../store/store.ts";
 import { anew, drive } from "./drive.ts";
-import { bareName, objectPath, uploadId } from "./layout.ts";
+import { bareNames, objectPath, uploadId } from "./layout.ts";
+import { byPack, markWhole } from "./marking.ts";
 import {
   type Action,
   type Answer,
@@ -18,12 +20,13 @@ import {
   ofType,
   type Stored,
 } from "./protocol/records.ts";
-import { RULES, type View } from "./protocol/rules.ts";
+import { RULES } from "./protocol/rules.ts";
 import { nextOfSweep, type Sweep, startSweep, sweepAfter, sweepTrusts } from "./protocol/sweep.ts";
-import { believed, claimsOf, namesEvery, type Small } from "./records.ts";
+import { believed, claimsOf, fencedFinally, namesEvery, type Small } from "./records.ts";
 import { removeObject } from "./removal.ts";
-import type { Marked, Repository } from "./repository.ts";
+import type { Repository } from "./repository.ts";
 import { isYoung } from "./tidying.ts";
+import { unitsOf } from "./units.ts";
 
 /** How long a prune lets writers work; nothing safe depends on it. */
 export interface Patience {
@@ -94,7 +97,7 @@ class Acts {
   private every = false;
   private packs: Listed[] = [];
   private index: Index | null = null;
-  private readonly roots = new Map<string, { pages: Buffer[]; hints: Buffer[] }>();
+  private readonly units = new Map<string, readonly Unit[]>();
   private toCopy = 0;
   private copied = { copied: 0, stored: 0 };
 
@@ -157,7 +160,7 @@ class Acts {
       }
       case "pack": {
         this.packs = await this.repository.list("pack");
-        const names = this.every ? [] : this.packs.map((p) => bareName(p.name) ?? "");
+        const names = this.every ? [] : bareNames(this.packs);
         return names.map((name): Stored => ({ type: "pack", name }));
       }
       case "snapshot":
@@ -182,8 +185,7 @@ class Acts {
     const { now, sleep } = this.runtime.clock;
     const until = now() + this.patience.wait;
     const first = claimsOf(await records.list("claim"));
-    const fences = believed(await records.list("fence"));
-    const over = new Set(ofType(fences, "fence").map((f) => f.claim));
+    const over = fencedFinally(await records.list("fence"));
     let said = false;
     for (;;) {
       const ends = ofType(claimsOf(await records.list("claim")), "end");
@@ -217,13 +219,11 @@ class Acts {
     return found.flatMap(({ name, snapshot }): Stored[] => {
       allow("prune", snapshot.flags, `snapshot ${hex(snapshot.id).slice(0, 8)}`);
       const claim = hex(snapshot.claim);
-      const units = [snapshot.section, ...snapshot.more].flatMap((part) => part.units);
       if (snapshot.closed.length > 0) {
         const message = `a section of snapshot ${hex(snapshot.id).slice(0, 8)} does not open, so nobody knows what it needs; nothing is removed`;
         throw new Failure("snapshots_unreadable", message);
       }
-      const pages = units.map((u) => u.root);
-      this.roots.set(name, { pages, hints: units.flatMap((u) => (u.hints ? [u.hints] : [])) });
+      this.units.set(name, unitsOf(snapshot));
       const heads = snapshot.heads.map(alias);
       const kept = { type: "snapshot", claim } as const;
       return [
@@ -244,21 +244,14 @@ class Acts {
   /** Marks what counts, in an index that trusts what this sweep trusts. */
   private async mark(s: Sweep): Promise<void> {
     const { repository } = this;
-    const names = this.packs.map((p) => bareName(p.name) ?? "");
-    const keeps = keeping(s);
-    const doubted = names.filter((name) => !keeps(name));
+    // The rule of keepers.
+    const keeps = byPack(s, (view, pack) => sweepTrusts({ ...s, ...view }, pack, RULES));
+    const doubted = bareNames(this.packs).filter((name) => !keeps(name));
     const runs = await repository.list("index");
     const { index } = await repository.load(runs, this.packs, { doubted });
     await repository.adopt(index, this.packs, { doubted: true });
-    const counted = s.counted.flatMap((name) => this.roots.get(name) ?? []);
-    const roots = counted.flatMap((r) => r.pages);
-    const hints = counted.flatMap((r) => r.hints);
-    const spec = { verb: "mark", workers: 1, roots, hints } as const;
-    const { lost, example } = await repository.run<Marked>(index, spec);
-    if (lost > 0) {
-      const message = `${lost} chunks that snapshots need are in no pack (${example.slice(0, 16)}); nothing is removed`;
-      throw new Failure("missing_object", message);
-    }
+    const counted = s.counted.flatMap((name) => this.units.get(name) ?? []);
+    await markWhole(repository, index, counted);
     this.index = index;
   }
 
@@ -287,14 +280,4 @@ class Acts {
     const spec = { verb: "copy", workers: 1, slots: SLOTS, claim } as const;
     this.copied = await this.repository.run<typeof this.copied>(this.index, spec);
   }
-}
-
-/** The rule of keepers, pack by pack: the view that it needs of each is only of that pack. */
-function keeping(s: Sweep): (pack: string) => boolean {
-  const [packs, condemned] = [new Set(s.packs), new Set(s.condemned)];
-  const only = (set: ReadonlySet<string>, pack: string) => (set.has(pack) ? [pack] : []);
-  return (pack) => {
-    const view: View = { packs: only(packs, pack), condemned: only(condemned, pack) };
-    return sweepTrusts({ ...s, ...view }, pack, RULES);
-  };
 }

@@ -5,7 +5,7 @@ import { FOLDERS, objectPath, uploadId } from "./layout.ts";
 import { ofType } from "./protocol/records.ts";
 import { discards, type Remnant } from "./protocol/remnant.ts";
 import { nextOfRetire, type Retire, retireAfter, START_RETIRE } from "./protocol/retire.ts";
-import { believed, claimsOf, type Read } from "./records.ts";
+import { believed, claimsOf, fencedFinally, type Read } from "./records.ts";
 import { removeObject } from "./removal.ts";
 import type { Repository } from "./repository.ts";
 
@@ -79,11 +79,8 @@ export function isYoung(
 /** Ids of claims that are neither ended nor finally fenced. */
 export async function openClaims(repository: Repository): Promise<string[]> {
   const claims = claimsOf(await repository.records.list("claim"));
-  const fences = believed(await repository.records.list("fence"));
-  const over = new Set([
-    ...ofType(claims, "end").map((e) => e.claim),
-    ...ofType(fences, "fence").map((f) => f.claim),
-  ]);
+  const over = fencedFinally(await repository.records.list("fence"));
+  for (const { claim } of ofType(claims, "end")) over.add(claim);
   return ofType(claims, "claim")
     .map((c) => c.claim)
     .filter((claim) => !over.has(claim));

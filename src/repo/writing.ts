@@ -12,10 +12,12 @@ import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import type { Index, Sealed } from "../seam/native.ts";
 import type { Listed } from "../store/store.ts";
 import { drive } from "./drive.ts";
-import { bareName, objectPath } from "./layout.ts";
+import { bareName, bareNames, objectPath } from "./layout.ts";
 import type { Readable } from "./log.ts";
+import { byPack } from "./marking.ts";
+import { isMiss } from "./objects.ts";
 import type { Action, Answer, Listing, Stored } from "./protocol/records.ts";
-import { RULES, type View } from "./protocol/rules.ts";
+import { RULES } from "./protocol/rules.ts";
 import { nextOfWriter, startWriter, type Writer, writerAfter } from "./protocol/writer.ts";
 import { fencesHeeded, heeded, namesEvery } from "./records.ts";
 import type { Repository } from "./repository.ts";
@@ -76,10 +78,8 @@ interface Ended {
   readonly gone: Failure | null;
 }
 
-/** Failures that a new listing may heal. */
-const MOVED: readonly FailureCode[] = ["object_missing", "missing_object"];
-/** Failures that may only mean that this writer's ground was taken away. */
-const GROUND: readonly FailureCode[] = ["object_missing", "missing_object", "store_io"];
+/** Whether a failure may only mean that this writer's ground was taken away. */
+const mayBeGround = (failure: Failure) => isMiss(failure) || failure.code === "store_io";
 /** Failures after which a put may have worked all the same. */
 const UNSAID: readonly FailureCode[] = ["store_io", "store_down", "store_answer"];
 
@@ -107,10 +107,9 @@ async function attempt(
     await repository.records.putEnd(acts.claim).catch(() => undefined);
     const failure = toFailure(error);
     const fenced =
-      error === acts.stopped ||
-      (GROUND.includes(failure.code) && (await acts.fenced().catch(() => false)));
+      error === acts.stopped || (mayBeGround(failure) && (await acts.fenced().catch(() => false)));
     if (fenced) return { outcome: "fenced", snapshot: null, gone: null };
-    if (!MOVED.includes(failure.code)) throw error;
+    if (!isMiss(failure)) throw error;
     return { outcome: "fenced", snapshot: null, gone: failure };
   }
 }
@@ -208,7 +207,7 @@ class Acts {
       }
       case "pack": {
         this.packs = await this.repository.list("pack");
-        const names = this.every ? [] : this.packs.map((p) => bareName(p.name) ?? "");
+        const names = this.every ? [] : bareNames(this.packs);
         return names.map((name) => ({ type: "pack", name }));
       }
       case "index":
@@ -225,9 +224,8 @@ class Acts {
 
   /** An index in which only what a run places in trusted packs counts as stored. */
   private async load(w: Writer): Promise<void> {
-    const relied = trusted(w);
-    const names = this.packs.map((p) => bareName(p.name) ?? "");
-    const doubted = names.filter((name) => !relied(name));
+    const relied = byPack(w, (view, pack) => RULES.relies(view, pack));
+    const doubted = bareNames(this.packs).filter((name) => !relied(name));
     const runs = await this.repository.list("index");
     const { index } = await this.repository.load(runs, this.packs, { doubted });
     this.trusted = this.packs.filter((p) => relied(bareName(p.name) ?? ""));
@@ -261,12 +259,4 @@ class Acts {
     if (!listed.some(({ name }) => name === path)) return [];
     return [{ type: "snapshot", name: w.snapshot, claim: w.claim, heads: [] }];
   }
-}
-
-/** The rule of trust, pack by pack: the view that it needs of each is only of that pack. */
-function trusted(view: View): (pack: string) => boolean {
-  const [packs, condemned] = [new Set(view.packs), new Set(view.condemned)];
-  const only = (set: ReadonlySet<string>, pack: string) => (set.has(pack) ? [pack] : []);
-  return (pack) =>
-    RULES.relies({ packs: only(packs, pack), condemned: only(condemned, pack) }, pack);
 }

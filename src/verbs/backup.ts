@@ -12,7 +12,8 @@ import { RULES, type Rule } from "../format/section.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { budget } from "../repo/budget.ts";
 import { headsOf, type Readable } from "../repo/log.ts";
-import type { Marked, Repository } from "../repo/repository.ts";
+import { mark } from "../repo/marking.ts";
+import type { Repository } from "../repo/repository.ts";
 import {
   type Counters,
   plus,
@@ -139,10 +140,8 @@ class Run {
 
   /** Whether all that an earlier attempt saved lies in packs that this one may rely on. */
   private async safe(index: Index, units: readonly Saved[]): Promise<boolean> {
-    const roots = units.map(({ unit }) => unit.root);
-    const hints = units.flatMap(({ unit }) => (unit.hints === null ? [] : [unit.hints]));
-    const spec: JobSpec = { verb: "mark", workers: 1, roots, hints };
-    const { lacking, lost } = await this.repository.run<Marked>(index, spec);
+    const saved = units.map(({ unit }) => unit);
+    const { lacking, lost } = await mark(this.repository, index, saved);
     return lacking === 0 && lost === 0;
   }
 

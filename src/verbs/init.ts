@@ -6,7 +6,7 @@
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { encodeConfig } from "../format/config.ts";
-import { bareName, FOLDERS, objectPath } from "../repo/layout.ts";
+import { bareName, bareNames, FOLDERS, objectPath } from "../repo/layout.ts";
 import { getChecked, listAll, ofObject } from "../repo/objects.ts";
 import type { Repository } from "../repo/repository.ts";
 import { type Secret, slotCost } from "../repo/secret.ts";
@@ -104,8 +104,7 @@ export async function initReplica(
   await refuseExisting(store);
   const capabilities = await probed(store);
   const { keyring, config } = from;
-  const have = async (kind: "key" | "config") =>
-    new Set((await listAll(store, kind)).map(({ name }) => bareName(name) ?? ""));
+  const have = async (kind: "key" | "config") => new Set(bareNames(await listAll(store, kind)));
   const put = (kind: "slot" | "key" | "config", { name, bytes }: Copied) =>
     store.put(objectPath(kind, name), bytes, runtime.signal);
   for (const key of await lackingKeys(from, await have("key"))) await put("key", key);

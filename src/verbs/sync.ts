@@ -10,6 +10,7 @@
 import { hex } from "../base/bytes.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot } from "../format/snapshot.ts";
+import { bareNames } from "../repo/layout.ts";
 import type { Readable } from "../repo/log.ts";
 import { isMiss } from "../repo/objects.ts";
 import type { Repository } from "../repo/repository.ts";
@@ -194,7 +195,7 @@ async function apply(sync: Sync): Promise<Done> {
 
 /** Keys that were made since the replica was; without them it could not read what comes. */
 async function copyKeys(from: Repository, to: Repository): Promise<void> {
-  const own = new Set((await to.list("key")).map(({ name }) => name.slice(-97)));
+  const own = new Set(bareNames(await to.list("key")));
   for (const { name, bytes } of await lackingKeys(from, own)) {
     await to.putSealed("key", { name, bytes });
     to.keyring.load(name, bytes);

@@ -11,7 +11,9 @@ import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { bareName } from "../repo/layout.ts";
 import type { Readable } from "../repo/log.ts";
-import type { Marked, Repository } from "../repo/repository.ts";
+import { mark } from "../repo/marking.ts";
+import type { Repository } from "../repo/repository.ts";
+import { unitsOf } from "../repo/units.ts";
 import { type Attempt, write } from "../repo/writing.ts";
 
 export interface UndeleteOptions {
@@ -86,11 +88,7 @@ async function bring(
   { claim, index, packs, look }: Attempt,
   snapshot: Snapshot,
 ): Promise<number> {
-  const units = [snapshot.section, ...snapshot.more].flatMap((part) => part.units);
-  const roots = units.map((u) => u.root);
-  const hints = units.flatMap((u) => (u.hints ? [u.hints] : []));
-  const spec = { verb: "mark", workers: 1, roots, hints } as const;
-  const { lacking, lost } = await repository.run<Marked>(index, spec);
+  const { lacking, lost } = await mark(repository, index, unitsOf(snapshot));
   if (lost > 0) {
     const id = hex(snapshot.id).slice(0, 8);
     throw new Failure("missing_object", `a prune took what snapshot ${id} needs`);
