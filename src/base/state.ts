@@ -36,3 +36,7 @@ export type Inside = (typeof INSIDE)[number];
 /** How a unit stands with the other units of its snapshot, worst first. */
 export const ACROSS = ["none", "order kept", "one moment"] as const;
 export type Across = (typeof ACROSS)[number];
+
+/** How a unit is called where one text must do. */
+export const unitId = ({ service, id }: { readonly service: string; readonly id: string }) =>
+  `${service}/${id}`;

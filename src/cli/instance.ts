@@ -1,4 +1,5 @@
 /** `holdall backup --instance`: what is taken, what is not, and whom it stops. */
+import { unitId } from "../base/state.ts";
 import {
   type BarrierFields,
   choose,
@@ -89,7 +90,7 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
     })),
     credentials: facts.outside.filter((o) => o.kind === "credential").map((o) => o.name),
     left: choice.left.map(({ holding: { unit, context }, why }) => {
-      const id = `${unit.service}/${unit.id}`;
+      const id = unitId(unit);
       return { unit: id, context, class: unit.class, why, rebuild: rebuild(id) };
     }),
     ...(paused === null ? {} : { barrier: paused.barrier }),

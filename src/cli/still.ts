@@ -1,5 +1,7 @@
 /** An instance that stands still for its backup: whom it stops, what that is worth, and the cut. */
 import { existsSync } from "node:fs";
+import { below } from "../base/path.ts";
+import { unitId } from "../base/state.ts";
 import {
   ACROSS,
   type BarrierFields,
@@ -42,7 +44,6 @@ export interface Planned {
 }
 
 type Holding = Facts["holdings"][number];
-const idOf = ({ service, id }: Holding["unit"]) => `${service}/${id}`;
 
 /** `process-crash`, or `process-crash,one moment`. */
 function required(text: string): Pick<Level, "inside" | "across"> {
@@ -78,13 +79,12 @@ function milliseconds(text = "5"): number {
 /** What is claimed, or chosen, with absolute paths. */
 function members(facts: Facts, holdings: readonly Holding[]): Member[] {
   const { root } = facts.instance;
-  const absolute = (path: string) => (path.startsWith("/") ? path : `${root}/${path}`);
-  return holdings.map(({ unit, tops }) => ({ unit, paths: tops.map(absolute) }));
+  return holdings.map(({ unit, tops }) => ({ unit, paths: tops.map((top) => below(root, top)) }));
 }
 
 function graded(facts: Facts, choice: Choice, plan: StillPlan, unflushed: readonly string[]) {
   const running = new Set(plan.barrier.owners.values());
-  const units = new Map(choice.taken.map(({ holding }) => [idOf(holding.unit), holding.unit]));
+  const units = new Map(choice.taken.map(({ holding }) => [unitId(holding.unit), holding.unit]));
   return [...units].map(([id, unit]) => {
     const own = facts.holdings.filter((h) => h.unit === unit);
     const written = own.some((h) => h.openBy.some((o) => o.how !== "reads"));

@@ -7,10 +7,11 @@
  */
 import { Failure, toFailure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
+import { isWithin } from "../base/path.ts";
 import type { Process } from "../seam/native.ts";
 import type { Prepared, View } from "./freezer.ts";
-import type { BarrierPlan, Handover, Wave } from "./plan.ts";
-import { byPid, type Owners } from "./set.ts";
+import { type BarrierPlan, type Handover, refuse, type Wave } from "./plan.ts";
+import { byPid, mappedBy, type Owners } from "./set.ts";
 import type { Stood, Thawed, Undo } from "./watchdog.ts";
 
 /** What the plan is applied with. */
@@ -133,7 +134,7 @@ async function settle(hands: Hands, progress: Progress, due: ReadonlySet<string>
   for (let turn = 0; turn < LISTINGS; turn++) {
     const listed = hands.list();
     const more = newcomers(listed, progress, due);
-    if (more.length === 0) return mappedBy(listed);
+    if (more.length === 0) return mappedBy(listed.processes);
     const tied = more.find((p) => p.tie !== undefined);
     if (tied) throw new Failure("not_still", `${tied.name} (pid ${tied.pid}) ${tied.tie}`);
     hands.step?.("stop newcomers");
@@ -154,7 +155,7 @@ async function standStill(hands: Hands, plan: BarrierPlan, progress: Progress): 
     // Frozen members stand without having been stopped one by one.
     for (const [pid, service] of plan.owners) {
       const process = all.get(pid);
-      const frozen = wave.freeze.some((g) => `${process?.cgroup}/`.startsWith(`${g}/`));
+      const frozen = wave.freeze.some((g) => isWithin(process?.cgroup ?? "", g));
       if (process && frozen && wave.services.includes(service)) {
         progress.standing.set(pid, process.start);
       }
@@ -187,8 +188,7 @@ export async function applyBarrier(
   prepared: Prepared,
   undo: readonly Undo[],
 ): Promise<Standing> {
-  const [refusal] = plan.refusals;
-  if (refusal) throw new Failure("not_still", `${refusal.who} ${refusal.why}`);
+  refuse(plan);
   const progress: Progress = {
     first: 0,
     all: 0,
@@ -214,9 +214,4 @@ export async function applyBarrier(
     await view?.[Symbol.asyncDispose]();
     throw toFailure(error);
   }
-}
-
-/** Files that the set has mapped writable. */
-function mappedBy({ processes }: { processes: readonly Process[] }): Buffer[] {
-  return processes.flatMap((p) => p.holds.filter((h) => h.mapped).map((h) => h.path));
 }

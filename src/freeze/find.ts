@@ -3,8 +3,8 @@
  * only when the machine's own list has them.
  */
 import { readFile } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
 import { toFailure } from "../base/failure.ts";
+import { below } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Instance, RpcStep, Service } from "../instance/descriptor.ts";
 import { native, type Process } from "../seam/native.ts";
@@ -20,8 +20,6 @@ export interface Found {
 
 /** How long the supervisor may take for one answer. */
 const PATIENCE = 2000;
-
-const below = (root: string, path: string) => (isAbsolute(path) ? path : join(root, path));
 
 function listens(path: string): number | null {
   using name = shortName(path);

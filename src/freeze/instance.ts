@@ -2,14 +2,17 @@
 import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Failure, toFailure } from "../base/failure.ts";
+import { isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
+import { unitId } from "../base/state.ts";
 import type { Instance, StateUnit } from "../instance/descriptor.ts";
 import { native } from "../seam/native.ts";
 import type { Cut } from "./barrier.ts";
 import { findProcesses } from "./find.ts";
 import type { Source, View } from "./freezer.ts";
 import { bestFreezer } from "./open.ts";
-import type { BarrierPlan, Handover } from "./plan.ts";
+import { type BarrierPlan, type Handover, refuse } from "./plan.ts";
+import { mappedBy } from "./set.ts";
 import { type Given, planNow, standStill } from "./stand.ts";
 import { act, actAll, asUndo, type Scene } from "./steps/run.ts";
 import type { Undo } from "./watchdog.ts";
@@ -48,9 +51,6 @@ export interface Still {
   readonly unflushed: readonly string[];
 }
 
-const idOf = ({ service, id }: StateUnit) => `${service}/${id}`;
-const isBelow = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
-
 /** Files that may come to be beside a database until it is cut, and belong to it. */
 export const besides = (unit: StateUnit, path: string): string[] =>
   unit.engine === "sqlite" && !/-(wal|journal|shm)$/.test(path)
@@ -65,13 +65,15 @@ function sourcesOf(saved: readonly Member[]): Source[] {
     existsSync(path) ? native.placeOf(Buffer.from(path)).device : "";
   return unique.filter(
     (path) =>
-      !unique.some((o) => o !== path && isBelow(path, o) && [device(o), ""].includes(device(path))),
+      !unique.some(
+        (o) => o !== path && isWithin(path, o) && [device(o), ""].includes(device(path)),
+      ),
   );
 }
 
 const handoverOf = (unit: StateUnit): Handover[] => {
-  if (unit.flush !== null) return [{ unit: idOf(unit), kind: "flush" }];
-  return unit.drain === null ? [] : [{ unit: idOf(unit), kind: "drain" }];
+  if (unit.flush !== null) return [{ unit: unitId(unit), kind: "flush" }];
+  return unit.drain === null ? [] : [{ unit: unitId(unit), kind: "drain" }];
 };
 
 /** Whom a barrier would stop now, and in what order; nothing is touched. */
@@ -88,7 +90,7 @@ export async function planStill(runtime: Runtime, options: StillOptions): Promis
   }));
   const owner = (path: Buffer) => {
     const text = path.toString("utf8");
-    const claims = members.filter((m) => m.paths.some((p) => isBelow(text, p)));
+    const claims = members.filter((m) => m.paths.some((p) => isWithin(text, p)));
     return claims[0]?.unit.service ?? "";
   };
   const { supervisor, obstacles } = found;
@@ -144,14 +146,17 @@ export async function makeStill(
 ): Promise<Still> {
   const { instance, saved, stateFolder } = options;
   const { barrier, given, claimed, sources } = planned;
-  const [refusal] = barrier.refusals;
-  if (refusal) throw new Failure("not_still", `${refusal.who} ${refusal.why}`);
+  refuse(barrier);
   const marker = runtime.random(8).toString("hex");
   const unflushed: string[] = [];
   const scenes = new Map<string, { unit: StateUnit; scene: Scene; paths: string[] }>();
   for (const { unit } of saved) {
     const paths = saved.filter((m) => m.unit === unit).flatMap((m) => m.paths);
-    scenes.set(idOf(unit), { unit, paths, scene: sceneOf(runtime, instance.root, paths, marker) });
+    scenes.set(unitId(unit), {
+      unit,
+      paths,
+      scene: sceneOf(runtime, instance.root, paths, marker),
+    });
   }
   const handOver = async (handover: Handover) => {
     const found = scenes.get(handover.unit);
@@ -170,13 +175,11 @@ export async function makeStill(
   const undo: Undo[] = [];
   const due = new Set(barrier.waves.flatMap((w) => w.handovers.map((h) => h.unit)));
   for (const { unit, scene } of scenes.values()) {
-    if (!due.has(idOf(unit))) continue;
+    if (!due.has(unitId(unit))) continue;
     for (const step of unit.flush?.undo ?? [])
       undo.push(...[(await asUndo(scene, step)) ?? []].flat());
   }
-  const mapped = native
-    .census([...claimed])
-    .flatMap((p) => p.holds.filter((h) => h.mapped).map((h) => h.path));
+  const mapped = mappedBy(native.census([...claimed]));
   await using prepared = await bestFreezer.prepare(runtime, sources, mapped);
   const stand = { given, claimed, plan: barrier, prepared, undo, handOver, stateFolder };
   const { view, cut, failed } = await standStill(runtime, {
@@ -192,7 +195,7 @@ export async function makeStill(
 
 /** Where a path is to be read in a View. */
 export function whereIn(view: View, path: string): string {
-  const holding = view.folders.filter((f) => isBelow(path, f.path));
+  const holding = view.folders.filter((f) => isWithin(path, f.path));
   const deepest = holding.sort((a, b) => b.path.length - a.path.length)[0];
   return deepest === undefined ? path : join(deepest.view, relative(deepest.path, path));
 }

@@ -5,6 +5,8 @@
  * From the edge inward: what others depend on stops after them, and an engine is flushed only when
  * everybody who can write to it stands.
  */
+import { Failure } from "../base/failure.ts";
+import { isWithin } from "../base/path.ts";
 import type { Process } from "../seam/native.ts";
 import { byPid, closure, isForeign, lineage, type Owners, type Roots } from "./set.ts";
 
@@ -79,6 +81,12 @@ function refusalsOf(process: Process, all: ReadonlyMap<number, Process>, maxPaus
   return why;
 }
 
+/** Fails with `not_still` when somebody is in the way, and names the first. */
+export function refuse({ refusals }: Pick<BarrierPlan, "refusals">): void {
+  const [first] = refusals;
+  if (first) throw new Failure("not_still", `${first.who} ${first.why}`);
+}
+
 function refusals(facts: BarrierFacts, owners: Owners): Refusal[] {
   const all = byPid(facts.processes);
   const above = new Set(lineage(all, facts.holdall).map((p) => p.pid));
@@ -130,9 +138,9 @@ function parentsFirst(processes: readonly Process[], all: ReadonlyMap<number, Pr
 function wholeGroups(members: readonly Process[], all: readonly Process[], own: string): string[] {
   const pids = new Set(members.map((p) => p.pid));
   const groups = new Set(members.map((p) => p.cgroup).filter((g) => isForeign(g, own)));
-  const below = (p: Process, g: string) => p.cgroup === g || p.cgroup.startsWith(`${g}/`);
+  const below = (p: Process, g: string) => isWithin(p.cgroup, g);
   const whole = [...groups].filter((g) => all.every((p) => !below(p, g) || pids.has(p.pid)));
-  return whole.filter((g) => !whole.some((outer) => g.startsWith(`${outer}/`))).sort();
+  return whole.filter((g) => !whole.some((outer) => g !== outer && isWithin(g, outer))).sort();
 }
 
 /** The wave of some services. A name of which no process runs is a wave of nothing. */
@@ -146,7 +154,7 @@ function wave(
   const own = all.get(facts.holdall)?.cgroup ?? "";
   const members = facts.processes.filter((p) => names.includes(owners.get(p.pid) ?? "\0"));
   const freeze = wholeGroups(members, facts.processes, own);
-  const frozen = (p: Process) => freeze.some((g) => `${p.cgroup}/`.startsWith(`${g}/`));
+  const frozen = (p: Process) => freeze.some((g) => isWithin(p.cgroup, g));
   const stop = parentsFirst(
     members.filter((p) => !frozen(p)),
     all,

@@ -2,6 +2,7 @@
  * The set that has to stand still together: the closure over children, members of a cgroup, and
  * whoever can write a claimed file. Pure: facts in, sets out.
  */
+import { isWithin } from "../base/path.ts";
 import type { Process } from "../seam/native.ts";
 
 /** A service's first processes; everything else of it follows. */
@@ -25,12 +26,13 @@ export function lineage(processes: ReadonlyMap<number, Process>, pid: number): P
 export const byPid = (processes: readonly Process[]): Map<number, Process> =>
   new Map(processes.map((p) => [p.pid, p]));
 
-const within = (cgroup: string, group: string) =>
-  cgroup === group || cgroup.startsWith(`${group.replace(/\/$/, "")}/`);
+/** Files that processes have mapped writable. */
+export const mappedBy = (processes: readonly Process[]): Buffer[] =>
+  processes.flatMap((p) => p.holds.filter((h) => h.mapped).map((h) => h.path));
 
 /** Whether a group is one of services: neither the root nor one that holdall itself lives in. */
 export const isForeign = (group: string, own: string) =>
-  group !== "" && group !== "/" && !within(own, group);
+  group !== "" && group !== "/" && !isWithin(own, group);
 
 /**
  * The closure. `owner` says whose unit a path is; `own` is the cgroup of holdall. The nearest
@@ -66,7 +68,7 @@ export function closure(
     const groups = [...owners].map(([pid, whose]) => [all.get(pid)?.cgroup ?? "", whose] as const);
     const shared = new Map(groups.filter(([group]) => isForeign(group, own)));
     for (const { pid, cgroup } of processes) {
-      const group = owners.has(pid) ? undefined : [...shared].find(([g]) => within(cgroup, g));
+      const group = owners.has(pid) ? undefined : [...shared].find(([g]) => isWithin(cgroup, g));
       if (group) owners.set(pid, group[1]);
     }
   }

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Failure } from "../base/failure.ts";
+import { isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { native } from "../seam/native.ts";
 import type { Prepared } from "./freezer.ts";
@@ -24,7 +25,7 @@ export function commonFolder(paths: readonly string[]): string {
   const [first = "/", ...rest] = paths.map(dirname);
   return rest.reduce((common, path) => {
     let at = common;
-    while (at !== "/" && path !== at && !path.startsWith(`${at}/`)) at = dirname(at);
+    while (!isWithin(path, at)) at = dirname(at);
     return at;
   }, first);
 }

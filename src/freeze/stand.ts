@@ -1,12 +1,10 @@
 /** A barrier in the real world: the watchdog, `/proc`, and the plan that is applied with them. */
 import { join } from "node:path";
-import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { native } from "../seam/native.ts";
 import { applyBarrier, type Hands, type Standing } from "./barrier.ts";
 import type { Prepared } from "./freezer.ts";
-import type { BarrierFacts, BarrierPlan } from "./plan.ts";
-import { planBarrier } from "./plan.ts";
+import { type BarrierFacts, type BarrierPlan, planBarrier, refuse } from "./plan.ts";
 import { stateFile } from "./thaw.ts";
 import { type Undo, Watchdog } from "./watchdog.ts";
 
@@ -33,8 +31,7 @@ export interface StandOptions {
 /** Everybody stands, the View is cut and proved, everybody goes on; see `applyBarrier`. */
 export async function standStill(runtime: Runtime, options: StandOptions): Promise<Standing> {
   const { plan, claimed, given, prepared } = options;
-  const [refusal] = plan.refusals;
-  if (refusal) throw new Failure("not_still", `${refusal.who} ${refusal.why}`);
+  refuse(plan);
   const mount = native.cgroupMount()?.toString() ?? "";
   const unique = runtime.random(8).toString("hex");
   const file = await stateFile(options.stateFolder, unique);

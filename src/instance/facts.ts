@@ -1,4 +1,5 @@
 /** Everything that an inventory looks up: what lies where, whose it is, and who has it open. */
+import { unitId } from "../base/state.ts";
 import type { Instance, StateUnit } from "./descriptor.ts";
 
 /** What one unit holds for one context. */
@@ -74,17 +75,21 @@ export interface Powers {
   readonly supervisor: boolean;
 }
 
-export interface Facts {
-  readonly instance: Instance;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-  readonly holdings: readonly Holding[];
+/** What no unit claims, or not one alone, and what is not saved. */
+export interface Rest {
   readonly unclaimed: readonly Unclaimed[];
   readonly doubled: readonly Doubled[];
   readonly leftOut: readonly LeftOut[];
   readonly sockets: readonly string[];
   readonly troubles: readonly (readonly [path: string, reason: string])[];
   readonly outside: readonly Outside[];
+}
+
+export interface Facts extends Rest {
+  readonly instance: Instance;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly holdings: readonly Holding[];
   readonly powers: Powers;
   /** Bytes of each holding when the inventory was last made, by `service/unit context`. */
   readonly before: Readonly<Record<string, number>>;
@@ -94,4 +99,4 @@ export interface Facts {
 
 /** How holdings are called where one text must do. */
 export const holdingKey = ({ unit, context }: Pick<Holding, "unit" | "context">): string =>
-  `${unit.service}/${unit.id}${context === "" ? "" : ` ${context}`}`;
+  `${unitId(unit)}${context === "" ? "" : ` ${context}`}`;

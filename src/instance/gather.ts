@@ -1,10 +1,10 @@
 /** Looks at an instance: one walk, the process table, mounts, and what was remembered. */
-
 import { createHash } from "node:crypto";
 import { lstatSync } from "node:fs";
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, isAbsolute, join } from "node:path";
 import { toBytes } from "../base/bytes.ts";
+import { below, isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Instance, StateUnit } from "./descriptor.ts";
 import { type Facts, type Holding, holdingKey, type Powers } from "./facts.ts";
@@ -30,9 +30,7 @@ function literal(glob: string): string {
 /** Where units lie that are outside the root; none lies below another. */
 function places(units: readonly StateUnit[]): string[] {
   const all = units.flatMap(({ paths }) => paths.filter(isAbsolute).map(literal)).sort();
-  return all.filter(
-    (path, at) => !all.slice(0, at).some((p) => path === p || path.startsWith(`${p}/`)),
-  );
+  return all.filter((path, at) => !all.slice(0, at).some((p) => isWithin(path, p)));
 }
 
 async function look(instance: Instance, tally: Tally, signal: AbortSignal) {
@@ -107,8 +105,6 @@ async function remember(folder: string, memory: Memory, unique: string): Promise
   }
 }
 
-const absolute = (root: string, path: string) => (isAbsolute(path) ? path : join(root, path));
-
 /** Gives each holding the processes that have something of it open. */
 async function openers(instance: Instance, tally: Tally, holdings: readonly Holding[]) {
   const { root } = instance;
@@ -138,7 +134,7 @@ export async function gather(
   const holdings = tally.holdings();
   const mounts = readMounts();
   for (const { tops, places: found } of holdings) {
-    const all = tops.map((top) => placeOf(absolute(root, top), mounts));
+    const all = tops.map((top) => placeOf(below(root, top), mounts));
     const seen = new Map(all.map((place) => [`${place.mount}\0${place.subvolume}`, place]));
     found.push(...seen.values());
   }

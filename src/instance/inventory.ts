@@ -4,15 +4,12 @@ import type { FreezerKind } from "../freeze/freezer.ts";
 import { type Level, worst } from "../freeze/level.ts";
 import type { Separation, Service, StateUnit } from "./descriptor.ts";
 import {
-  type Doubled,
   type Facts,
   type Holding,
   holdingKey,
-  type LeftOut,
   type Opener,
-  type Outside,
   type Place,
-  type Unclaimed,
+  type Rest,
 } from "./facts.ts";
 import { freezerOf, pauseOf, type Reachable, reachable } from "./levels.ts";
 
@@ -53,17 +50,11 @@ export interface Absent {
   readonly declared: string;
 }
 
-export interface Inventory {
+export interface Inventory extends Rest {
   readonly instance: string;
   readonly root: string;
   readonly rows: readonly InventoryRow[];
   readonly absent: readonly Absent[];
-  readonly unclaimed: readonly Unclaimed[];
-  readonly doubled: readonly Doubled[];
-  readonly leftOut: readonly LeftOut[];
-  readonly sockets: readonly string[];
-  readonly troubles: readonly (readonly [path: string, reason: string])[];
-  readonly outside: readonly Outside[];
   /** When the inventory before was made; null: this is the first. */
   readonly since: number | null;
   /** Engines stand in order, services from the edge inward. */

@@ -2,6 +2,7 @@
  * What a snapshot of an instance is worth, and what would make it worth more: pure functions of
  * engines, descriptors, freezers, and what this run may do (`engines.md`).
  */
+import { unitId } from "../base/state.ts";
 import type { FreezerKind } from "../freeze/freezer.ts";
 import { type Level, levels } from "../freeze/level.ts";
 import type { Service, StateUnit, Step } from "./descriptor.ts";
@@ -36,8 +37,7 @@ function hindrances(holding: Holding, service: Service, { powers }: Facts): stri
 /** What nobody says of an engine is taken for the worst, unless nobody writes the unit. */
 function graded(holding: Holding, holdings: readonly Holding[]) {
   const { unit } = holding;
-  const isGrouped = ({ unit: other }: Holding) =>
-    unit.cutWith.includes(`${other.service}/${other.id}`);
+  const isGrouped = ({ unit: other }: Holding) => unit.cutWith.includes(unitId(other));
   return {
     id: holdingKey(holding),
     crashSafe: crashSafeOf(unit) ?? (isWritten(holding) ? "no" : "process"),

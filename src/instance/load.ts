@@ -8,6 +8,7 @@
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { Failure, toFailure } from "../base/failure.ts";
+import { unitId } from "../base/state.ts";
 import { builtIn } from "./built_in.ts";
 import type { Instance, Service, StateUnit } from "./descriptor.ts";
 import { type Descriptor, parseInstance, parseService } from "./parse.ts";
@@ -133,13 +134,13 @@ export function validate({ services }: Instance): void {
   const units = services.flatMap((service) => service.units);
   const ids = new Set<string>();
   for (const unit of units) {
-    const id = `${unit.service}/${unit.id}`;
+    const id = unitId(unit);
     if (ids.has(id)) throw at(unit, `unit ${id} is declared twice`);
     ids.add(id);
   }
   for (const unit of units) {
     const lost = unit.cutWith.find((id) => !ids.has(id));
-    if (lost) throw at(unit, `unit ${unit.service}/${unit.id}: cut-with names no unit: ${lost}`);
+    if (lost) throw at(unit, `unit ${unitId(unit)}: cut-with names no unit: ${lost}`);
   }
   for (const service of services) {
     const lost = service.dependsOn.find((name) => !names.has(name));

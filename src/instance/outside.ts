@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { isWithin } from "../base/path.ts";
 import type { Engine } from "../base/state.ts";
 import type { Outside } from "./facts.ts";
 
@@ -117,7 +118,7 @@ export interface Known {
 /** Users, systemd units, cron tables, certificates, packages and links out of the instance. */
 export async function outside(known: Known): Promise<Outside[]> {
   const { root, uids, gids, engines, links } = known;
-  const out = links.filter(({ target }) => target !== root && !target.startsWith(`${root}/`));
+  const out = links.filter(({ target }) => !isWithin(target, root));
   return [
     ...(await names("user", "/etc/passwd", uids)),
     ...(await names("group", "/etc/group", gids)),

@@ -1,6 +1,7 @@
 /** File systems and subvolumes that paths lie on. */
 import { lstatSync, readFileSync } from "node:fs";
 import { toBytes } from "../base/bytes.ts";
+import { isWithin } from "../base/path.ts";
 import type { Place } from "./facts.ts";
 
 /** The number of every btrfs subvolume's root folder. */
@@ -39,8 +40,7 @@ function subvolumeOf(path: string, mount: string): string {
 
 /** Where an absolute path lies. */
 export function placeOf(path: string, mounts: readonly Mount[]): Place {
-  const holds = ({ point }: Mount) =>
-    point === "/" || path === point || path.startsWith(`${point}/`);
+  const holds = ({ point }: Mount) => isWithin(path, point);
   const longest = mounts
     .filter(holds)
     .reduce<Mount>((best, m) => (m.point.length >= best.point.length ? m : best), {

@@ -1,6 +1,7 @@
 /** Who has something open, by `/proc`: file descriptors, and what is mapped. */
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { mapBounded } from "../base/map_bounded.ts";
+import { isWithin } from "../base/path.ts";
 import type { Opener } from "./facts.ts";
 
 const AT_ONCE = 16;
@@ -46,8 +47,7 @@ async function mappings(pid: string, isBelow: IsBelow): Promise<[string, Opener[
 /** Open files below any of some folders; processes that may not be looked at tell nothing. */
 export async function openFiles(folders: readonly string[]): Promise<OpenFile[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const isBelow = (path: string) =>
-    folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
+  const isBelow = (path: string) => folders.some((folder) => isWithin(path, folder));
   const found = await mapBounded(pids, AT_ONCE, async (pid) => {
     const all = [...(await descriptors(pid, isBelow)), ...(await mappings(pid, isBelow))];
     if (all.length === 0) return [];

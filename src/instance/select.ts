@@ -1,5 +1,6 @@
 /** Which units a backup of an instance takes, and why it leaves the others: a pure function. */
 import { Failure } from "../base/failure.ts";
+import { unitId } from "../base/state.ts";
 import type { StateUnit } from "./descriptor.ts";
 import { type Facts, type Holding, holdingKey } from "./facts.ts";
 import { isSaved } from "./inventory.ts";
@@ -30,8 +31,6 @@ export interface Choice {
   readonly left: readonly Left[];
 }
 
-const idOf = ({ service, id }: StateUnit) => `${service}/${id}`;
-
 const WHY: Partial<Record<StateUnit["class"], string>> = {
   "derived-cheap": "derived, cheap to make again",
   cache: "a cache",
@@ -48,7 +47,7 @@ export function refuseMisfit({ instance, holdings, doubled }: Facts): void {
   for (const unit of instance.services.flatMap(({ units }) => units)) {
     if (unit.optional || holdings.some((holding) => holding.unit === unit)) continue;
     const { file, line } = unit.declared;
-    throw fault(file, line, `unit ${idOf(unit)} matches nothing: ${unit.paths.join(" ")}`);
+    throw fault(file, line, `unit ${unitId(unit)} matches nothing: ${unit.paths.join(" ")}`);
   }
   const [first] = doubled;
   if (first === undefined) return;
@@ -82,7 +81,7 @@ function refuseInseparable(holdings: readonly Holding[], contexts: readonly stri
   const whole = units.filter((unit) => !isSeparable(unit));
   if (whole.length === 0) return;
   const names = whole
-    .map((unit) => `${idOf(unit)} (${unit.separation})`)
+    .map((unit) => `${unitId(unit)} (${unit.separation})`)
     .sort()
     .join(", ");
   const message = `context ${contexts.join(" ")} cannot be separated in: ${names}`;

@@ -1,5 +1,5 @@
 /** Counts what a walk sees: for each unit and context, for nobody, and for too many. */
-
+import { unitId } from "../base/state.ts";
 import type { StateUnit } from "./descriptor.ts";
 import { isGit, owned } from "./engines.ts";
 import type { Doubled, Holding, LeftOut, Unclaimed } from "./facts.ts";
@@ -18,7 +18,6 @@ export const NOBODY: Above = { claims: [], git: false };
 const NAMED = 1000;
 
 const parentOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
-const idOf = ({ service, id }: StateUnit) => `${service}/${id}`;
 
 export class Tally {
   readonly sockets: string[] = [];
@@ -69,7 +68,7 @@ export class Tally {
       const [owner] = owners;
       if (owner !== undefined) {
         const why = `made anew by ${owner.unit.engine}`;
-        this.leftOut.push({ path, unit: idOf(owner.unit), why });
+        this.leftOut.push({ path, unit: unitId(owner.unit), why });
       } else if (!stats.isDirectory() && !onlyClaimed) this.nobody(path, seen);
       return { claims, git };
     }
@@ -103,7 +102,7 @@ export class Tally {
   }
 
   private holding(claim: Claim): Holding {
-    const key = `${idOf(claim.unit)}\0${claim.context}`;
+    const key = `${unitId(claim.unit)}\0${claim.context}`;
     const found = this.held.get(key);
     if (found !== undefined) return found;
     const { unit, context } = claim;
@@ -122,7 +121,7 @@ export class Tally {
       holding.newest = Math.max(holding.newest, Number(seen.stats.mtimeMs));
     }
     if (claims.length < 2 || this.doubled.length >= NAMED) return;
-    this.doubled.push({ path, bytes, units: claims.map(({ unit }) => idOf(unit)).sort() });
+    this.doubled.push({ path, bytes, units: claims.map(({ unit }) => unitId(unit)).sort() });
   }
 
   /** Bytes of a file that was not seen under another name. */

@@ -3,7 +3,9 @@
  * cache, which remembers sizes for the next time.
  */
 import { toBytes } from "../base/bytes.ts";
+import { below } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
+import { unitId } from "../base/state.ts";
 import { RULES } from "../format/section.ts";
 import { type Facts, holdingKey } from "../instance/facts.ts";
 import { type GatherOptions, gather } from "../instance/gather.ts";
@@ -45,19 +47,18 @@ function exactly(path: string): string {
 export function livePlans(facts: Facts, { taken }: Choice): UnitPlan[] {
   const { root } = facts.instance;
   const levels = reachable(facts, false);
-  const absolute = (path: string) => (path.startsWith("/") ? path : `${root}/${path}`);
   return taken.flatMap(({ holding, holes }) => {
     const { unit, context, tops } = holding;
     const level = levels.get(holdingKey(holding));
     if (level === undefined) return [];
-    const patterns = holes.map(({ path, why }) => ({ value: exactly(absolute(path)), why }));
+    const patterns = holes.map(({ path, why }) => ({ value: exactly(below(root, path)), why }));
     return {
-      id: `${unit.service}/${unit.id}`,
+      id: unitId(unit),
       context,
       class: unit.class,
       engine: unit.engine,
       schema: unit.schema?.name ?? "",
-      paths: tops.map((top) => toBytes(absolute(top))),
+      paths: tops.map((top) => toBytes(below(root, top))),
       exclude: patterns.map(({ value }) => value),
       noSockets: true,
       rules: [

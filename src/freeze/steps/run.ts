@@ -1,8 +1,9 @@
 /** Does the steps of a descriptor, and observes what they say; nothing is given to a shell. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { Failure, toFailure } from "../../base/failure.ts";
+import { below } from "../../base/path.ts";
 import type { Runtime } from "../../base/runtime.ts";
 import type { HttpStep, RedisStep, RpcStep, Step } from "../../instance/descriptor.ts";
 import type { Undo } from "../watchdog.ts";
@@ -23,14 +24,12 @@ export interface Scene {
 
 const BETWEEN = 5;
 
-const below = ({ root }: Scene, path: string) => (isAbsolute(path) ? path : join(root, path));
-
 /** Everything that is sent, and how many replies it has. */
 async function redisBytes(scene: Scene, step: RedisStep): Promise<{ send: Buffer; count: number }> {
   const words = step.command.map((word) => word.replaceAll("{marker}", scene.marker));
   const lines: string[][] = [];
   if (step.secretFile !== null) {
-    const secret = await readFile(below(scene, step.secretFile), "utf8");
+    const secret = await readFile(below(scene.root, step.secretFile), "utf8");
     lines.push([step.auth, secret.replace(/\r?\n$/, "")]);
   }
   const named = step.databases.flatMap((name) => (name === "*" ? scene.databases : [name]));
@@ -94,7 +93,7 @@ const httpTalk = (step: HttpStep): Talk<string> => wholeHttp(httpBytes(step.path
 
 function program(scene: Scene, words: readonly string[], timeout: number): Promise<string> {
   const [name = "", ...rest] = words;
-  const path = name.includes("/") ? below(scene, name) : name;
+  const path = name.includes("/") ? below(scene.root, name) : name;
   return new Promise((resolve, reject) => {
     execFile(path, rest, { cwd: scene.root, timeout, encoding: "utf8" }, (error, said) => {
       if (error === null) resolve(said);
@@ -105,7 +104,7 @@ function program(scene: Scene, words: readonly string[], timeout: number): Promi
 
 /** What a step answers; nothing, where it only takes time. */
 async function ask(scene: Scene, step: Step, timeout: number): Promise<string> {
-  const at = "socket" in step ? below(scene, step.socket) : "";
+  const at = "socket" in step ? below(scene.root, step.socket) : "";
   switch (step.kind) {
     case "wait":
       await scene.runtime.clock.sleep(step.milliseconds);
@@ -160,7 +159,7 @@ export async function actAll(scene: Scene, steps: readonly Step[], timeout: numb
 
 /** A step as the watchdog can do it alone. */
 export async function asUndo(scene: Scene, step: Step): Promise<Undo | null> {
-  const at = "socket" in step ? below(scene, step.socket) : "";
+  const at = "socket" in step ? below(scene.root, step.socket) : "";
   const expect = Buffer.from(step.expect ?? step.until ?? "");
   switch (step.kind) {
     case "wait":
@@ -168,7 +167,9 @@ export async function asUndo(scene: Scene, step: Step): Promise<Undo | null> {
     case "command":
       return {
         kind: "run",
-        command: step.command.map((w, i) => (i === 0 && w.includes("/") ? below(scene, w) : w)),
+        command: step.command.map((w, i) =>
+          i === 0 && w.includes("/") ? below(scene.root, w) : w,
+        ),
       };
     case "redis":
       return { kind: "unix", at, send: (await redisBytes(scene, step)).send, expect };
