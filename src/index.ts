@@ -29,17 +29,6 @@ export type { BarrierFields, Stood } from "./base/stood.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
-export {
-  besides,
-  type Member,
-  makeStill,
-  planStill,
-  type Still,
-  type StillOptions,
-  type StillPlan,
-  whereIn,
-} from "./freeze/instance.ts";
-export { isBelow, type Level, levels, worst } from "./freeze/level.ts";
 export { barriersLeft, type Mended, thaw } from "./freeze/thaw.ts";
 export type {
   Instance,
@@ -134,6 +123,14 @@ export {
 } from "./verbs/prune.ts";
 export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
+export {
+  type Least,
+  type Planned,
+  planStanding,
+  type Standing,
+  type StandOptions,
+  stand,
+} from "./verbs/stand.ts";
 export { type Stats, stats } from "./verbs/stats.ts";
 export { type SyncOptions, type SyncResult, sync } from "./verbs/sync.ts";
 export { type UndeleteOptions, type UndeleteResult, undelete } from "./verbs/undelete.ts";

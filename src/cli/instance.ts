@@ -6,14 +6,17 @@ import {
   type HoldallEvent,
   inventory,
   livePlans,
+  planStanding,
+  type Standing,
   shown,
+  stand,
   toText,
   type UnitPlan,
 } from "../index.ts";
 import { absolute } from "./arguments.ts";
 import type { Session } from "./session.ts";
 import { cacheBase, type Flags } from "./settings.ts";
-import { planStanding, type Standing, type StillFlags, stand } from "./still.ts";
+import { type StillFlags, standOptions } from "./still.ts";
 import { size, table } from "./words.ts";
 
 export interface InstanceFlags extends Flags, StillFlags {
@@ -73,7 +76,9 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
   });
   const units = livePlans(facts, choice);
   const paused =
-    flags.pause === false ? null : await planStanding(runtime, facts, choice, found.rows, flags);
+    flags.pause === false
+      ? null
+      : await planStanding(runtime, facts, choice, found.rows, standOptions(flags));
   const rebuild = (unit: string) =>
     found.rows.find((row) => `${row.service}/${row.unit}` === unit)?.rebuild ?? "";
   const plan: Plan = {
@@ -99,7 +104,6 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
     plan,
     [table(rows(plan)), paused === null ? "" : barrierText(paused.barrier)].join("\n").trimEnd(),
   );
-  const standing =
-    paused === null ? null : () => stand(runtime, facts, choice, paused, units, flags);
+  const standing = paused === null ? null : () => stand(runtime, facts, choice, paused, units);
   return { instance: facts.instance.name, units, stand: standing };
 }

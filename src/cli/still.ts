@@ -1,34 +1,5 @@
-/** An instance that stands still for its backup: whom it stops, what that is worth, and the cut. */
-import { existsSync } from "node:fs";
-import { below } from "../base/path.ts";
-import { unitId } from "../base/state.ts";
-import {
-  ACROSS,
-  type BarrierFields,
-  besides,
-  type Choice,
-  crashSafeOf,
-  type Facts,
-  Failure,
-  INSIDE,
-  type InventoryRow,
-  isBelow,
-  type Level,
-  levels,
-  type Member,
-  makeStill,
-  planStill,
-  type Runtime,
-  type Still,
-  type StillOptions,
-  type StillPlan,
-  type Stood,
-  toBytes,
-  toText,
-  type UnitPlan,
-  whereIn,
-  worst,
-} from "../index.ts";
+/** The options of a backup that has an instance stand still. */
+import { ACROSS, Failure, INSIDE, type Least, type StandOptions } from "../index.ts";
 import { stateFolder } from "./settings.ts";
 
 export interface StillFlags {
@@ -36,17 +7,8 @@ export interface StillFlags {
   readonly require?: string;
 }
 
-export interface Planned {
-  readonly options: StillOptions;
-  readonly plan: StillPlan;
-  readonly levels: ReadonlyMap<string, Level>;
-  readonly barrier: BarrierFields;
-}
-
-type Holding = Facts["holdings"][number];
-
 /** `process-crash`, or `process-crash,one moment`. */
-function required(text: string): Pick<Level, "inside" | "across"> {
+function least(text: string): Least {
   const [first = "", second = "none"] = text.split(",").map((word) => word.trim());
   const inside = INSIDE.find((word) => word === first);
   const across = ACROSS.find((word) => word.replace(" ", "-") === second.replace(" ", "-"));
@@ -57,17 +19,6 @@ function required(text: string): Pick<Level, "inside" | "across"> {
   return { inside, across };
 }
 
-function refuseBelow(found: ReadonlyMap<string, Level>, wanted: string | undefined): void {
-  if (wanted === undefined) return;
-  const { inside, across } = required(wanted);
-  for (const [unit, level] of found) {
-    if (isBelow(level, inside, across)) {
-      const is = `would be ${level.inside}, ${level.across}: ${level.why}`;
-      throw new Failure("below_required", `${unit} ${is}`);
-    }
-  }
-}
-
 function milliseconds(text = "5"): number {
   const seconds = Number(text);
   if (!(seconds > 0 && seconds <= 600)) {
@@ -76,130 +27,11 @@ function milliseconds(text = "5"): number {
   return Math.round(seconds * 1000);
 }
 
-/** What is claimed, or chosen, with absolute paths. */
-function members(facts: Facts, holdings: readonly Holding[]): Member[] {
-  const { root } = facts.instance;
-  return holdings.map(({ unit, tops }) => ({ unit, paths: tops.map((top) => below(root, top)) }));
-}
-
-function graded(facts: Facts, choice: Choice, plan: StillPlan, unflushed: readonly string[]) {
-  const running = new Set(plan.barrier.owners.values());
-  const units = new Map(choice.taken.map(({ holding }) => [unitId(holding.unit), holding.unit]));
-  return [...units].map(([id, unit]) => {
-    const own = facts.holdings.filter((h) => h.unit === unit);
-    const written = own.some((h) => h.openBy.some((o) => o.how !== "reads"));
-    // Of what nobody writes there is nothing that is not in the file system.
-    const quiet = written || running.has(unit.service) ? "no" : "process";
-    const handedOver = (unit.flush !== null || unit.drain !== null) && !unflushed.includes(id);
-    const cutWith = unit.cutWith.map((other) =>
-      other.includes("/") ? other : `${unit.service}/${other}`,
-    );
-    return { id, crashSafe: crashSafeOf(unit) ?? quiet, handedOver, cutWith } as const;
-  });
-}
-
-function fields(plan: StillPlan, rows: readonly InventoryRow[], maxPause: number): BarrierFields {
-  const { waves, refusals } = plan.barrier;
+/** Fails with `usage`. */
+export function standOptions({ maxPause, require }: StillFlags): StandOptions {
   return {
-    waves: waves.map((wave) => ({
-      services: wave.services,
-      handovers: wave.handovers.map((h) => h.unit),
-      processes: [...wave.stop.map((p) => `${p.name} (pid ${p.pid})`), ...wave.freeze],
-    })),
-    refusals: refusals.map(({ who, why }) => `${who} ${why}`),
-    maxPause,
-    predicted: rows.reduce((ms, row) => Math.max(ms, row.pause ?? 0), 0),
-  };
-}
-
-/** Whom it would stop, and each unit's level; fails when that is lower than is required. */
-export async function planStanding(
-  runtime: Runtime,
-  facts: Facts,
-  choice: Choice,
-  rows: readonly InventoryRow[],
-  flags: StillFlags,
-): Promise<Planned> {
-  const maxPause = milliseconds(flags.maxPause);
-  const options: StillOptions = {
-    instance: facts.instance,
-    members: members(facts, facts.holdings),
-    saved: members(
-      facts,
-      choice.taken.map(({ holding }) => holding),
-    ),
-    maxPause,
+    maxPause: milliseconds(maxPause),
+    ...(require === undefined ? {} : { require: least(require) }),
     stateFolder: stateFolder(),
   };
-  const plan = await planStill(runtime, options);
-  const found = levels(graded(facts, choice, plan, []), true, () => "btrfs");
-  refuseBelow(found, flags.require);
-  return { options, plan, levels: found, barrier: fields(plan, rows, maxPause) };
-}
-
-export interface Standing extends AsyncDisposable {
-  readonly units: readonly UnitPlan[];
-  readonly stood: Stood;
-}
-
-/** One unit as it was cut: read in the View, with its four times and its level. */
-function cutUnit(still: Still, member: Member | undefined, plan: UnitPlan, level: Level): UnitPlan {
-  const { view, cut, epoch } = still;
-  const unit = member?.unit;
-  const paths = plan.paths.flatMap((bytes) => {
-    const path = toText(bytes);
-    return [path, ...(unit === undefined ? [] : besides(unit, path))];
-  });
-  const present = [...new Set(paths)].filter((path) => existsSync(toBytes(whereIn(view, path))));
-  const [asked, stood] = cut.stopped.get(unit?.service ?? "") ?? [];
-  const at = (time: number | undefined) => (time === undefined ? null : epoch(time));
-  return {
-    ...plan,
-    paths: present.map(toBytes),
-    views: view.folders.map((f) => ({ path: toBytes(f.path), view: toBytes(f.view) })),
-    consistency: [level.inside, level.across],
-    cut: [epoch(cut.all), at(cut.flushed.get(plan.id) ?? asked), at(stood), epoch(cut.thaw)],
-  };
-}
-
-function describe(still: Still, found: ReadonlyMap<string, Level>): Stood {
-  const { cut, epoch } = still;
-  const lowest = worst([...found.values()]);
-  const [unit = ""] = [...found].find(([, level]) => level === lowest) ?? [];
-  const { inside, across, why } = lowest ?? { inside: "unknown", across: "none", why: "no unit" };
-  const ms = (from: number) => Math.round((cut.last - from) / 1e5) / 10;
-  return {
-    at: epoch(cut.first),
-    milliseconds: ms(cut.first),
-    processes: cut.count,
-    services: Object.fromEntries([...cut.stopped].map(([name, [from]]) => [name, ms(from)])),
-    worst: { unit, inside, across, why },
-  };
-}
-
-/** Stops, cuts and continues; what was cut is gone when this is disposed of. */
-export async function stand(
-  runtime: Runtime,
-  facts: Facts,
-  choice: Choice,
-  planned: Planned,
-  units: readonly UnitPlan[],
-  flags: StillFlags,
-): Promise<Standing> {
-  const still = await makeStill(runtime, planned.options, planned.plan);
-  const dispose = () => still.view[Symbol.asyncDispose]();
-  try {
-    const all = graded(facts, choice, planned.plan, still.unflushed);
-    const found = levels(all, true, () => "btrfs");
-    refuseBelow(found, flags.require);
-    const cut = units.map((plan, at) => {
-      const level = found.get(plan.id);
-      if (level === undefined) throw new Failure("internal", `${plan.id} has no level`);
-      return cutUnit(still, planned.options.saved[at], plan, level);
-    });
-    return { units: cut, stood: describe(still, found), [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
 }

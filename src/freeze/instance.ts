@@ -1,6 +1,7 @@
 /** An instance stands still: what its descriptors say becomes facts, flushes and a View. */
 import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
+import { toBytes } from "../base/bytes.ts";
 import { Failure, toFailure } from "../base/failure.ts";
 import { isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
@@ -193,8 +194,11 @@ export async function makeStill(
   return { view, cut, unflushed, epoch: (t) => Math.round(epoch + (t - mono) / 1e6) };
 }
 
+/** Whether a View has a path. */
+export const isIn = (view: View, path: string): boolean => existsSync(toBytes(whereIn(view, path)));
+
 /** Where a path is to be read in a View. */
-export function whereIn(view: View, path: string): string {
+function whereIn(view: View, path: string): string {
   const holding = view.folders.filter((f) => isWithin(path, f.path));
   const deepest = holding.sort((a, b) => b.path.length - a.path.length)[0];
   return deepest === undefined ? path : join(deepest.view, relative(deepest.path, path));

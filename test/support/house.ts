@@ -45,6 +45,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   repo: ["base", "seam", "format", "store/store.ts"],
   verbs: ["base", "repo", "instance", "format", "seam", "store/store.ts"].concat([
     "freeze/freezer.ts",
+    "freeze/instance.ts",
+    "freeze/level.ts",
     "capture/capture.ts",
   ]),
   cli: ["base", "index.ts"],
