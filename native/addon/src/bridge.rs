@@ -1,7 +1,8 @@
 //! One job's line to JavaScript: events out, replies in.
 
 use holdall_core::error::Error as CoreError;
-use holdall_core::fetch::Fetch;
+use holdall_core::fetch::{Fetch, FolderFetch};
+use holdall_core::keyring::Keyring as Ring;
 use holdall_core::object::Type;
 use holdall_core::sink::{Buffer as Bytes, Outgoing, Sink, Store};
 use napi::bindgen_prelude::{Buffer, BufferSlice, Result, ToNapiValue, Unknown};
@@ -93,6 +94,30 @@ impl Bridge {
             cancelled: AtomicBool::new(false),
             sink: OnceLock::new(),
         })
+    }
+
+    /// Where the packs and runs of this line's one job go.
+    pub fn open_sink(
+        self: &Arc<Bridge>,
+        ring: Arc<Ring>,
+        claim: [u8; 16],
+        slots: usize,
+    ) -> std::result::Result<Arc<Sink>, CoreError> {
+        let sink = Arc::new(Sink::new(ring, claim, Box::new(Puts(self.clone())), slots));
+        let once = self.sink.set(sink.clone());
+        once.map_err(|_| CoreError::Invalid("a job runs once".into()))?;
+        match self.cancelled.load(Ordering::SeqCst) {
+            true => Err(CoreError::Cancelled),
+            false => Ok(sink),
+        }
+    }
+
+    /// Where packs come from: a local folder, or JavaScript; `other` is what a transfer reads.
+    pub fn fetch(self: &Arc<Bridge>, folder: &Option<Vec<u8>>, other: bool) -> Arc<dyn Fetch> {
+        match folder {
+            Some(root) => Arc::new(FolderFetch::new(root.clone())),
+            None => Arc::new(Gets { bridge: self.clone(), other }),
+        }
     }
 
     pub fn send(&self, event: JobEvent) {

@@ -1,6 +1,6 @@
 //! The jobs: each runs on threads of its own and speaks through a bridge.
 
-use crate::bridge::{Bridge, Callback, Gets, JobEvent, Puts};
+use crate::bridge::{Bridge, Callback, JobEvent};
 use crate::keys::Keyring;
 use crate::spec::{own, JobSpec, Own};
 use crate::table::Index;
@@ -169,10 +169,7 @@ impl Run {
     }
 
     pub(crate) fn fetch(&self) -> Arc<dyn Fetch> {
-        match &self.spec.folder {
-            Some(root) => Arc::new(FolderFetch::new(root.clone())),
-            None => Arc::new(Gets { bridge: self.bridge.clone(), other: false }),
-        }
+        self.bridge.fetch(&self.spec.folder, false)
     }
 
     pub(crate) fn reader(&self) -> CoreResult<Reader> {
@@ -183,17 +180,8 @@ impl Run {
         self.bridge.send(JobEvent::Trouble { path: path.into(), message });
     }
 
-    /// Where this job's packs and runs go.
     pub(crate) fn sink(&self) -> CoreResult<Arc<Sink>> {
-        let puts = Box::new(Puts(self.bridge.clone()));
-        let (claim, slots) = (self.spec.claim, self.spec.slots);
-        let sink = Arc::new(Sink::new(self.ring.clone(), claim, puts, slots));
-        let once = self.bridge.sink.set(sink.clone());
-        once.map_err(|_| CoreError::Invalid("a job runs once".into()))?;
-        match self.bridge.cancelled.load(Ordering::SeqCst) {
-            true => Err(CoreError::Cancelled),
-            false => Ok(sink),
-        }
+        self.bridge.open_sink(self.ring.clone(), self.spec.claim, self.spec.slots)
     }
 
     fn ingest(&self) -> CoreResult<String> {

@@ -1,18 +1,16 @@
 //! Jobs between two repositories: what one lacks, and bringing it over.
 
-use crate::bridge::{Bridge, Callback, Gets, Puts};
+use crate::bridge::{Bridge, Callback};
 use crate::jobs::{roots_json, Job};
 use crate::keys::Keyring;
 use crate::spec::{own, JobSpec, Own};
 use crate::table::{pack_name, Index};
 use holdall_core::carry;
 use holdall_core::error::{Error as CoreError, Result as CoreResult};
-use holdall_core::fetch::{Fetch, FolderFetch};
 use holdall_core::gather::Gather;
 use holdall_core::index::Table;
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::reader::Reader;
-use holdall_core::sink::Sink;
 use holdall_core::survey;
 use holdall_core::worker::Chunks;
 use napi::bindgen_prelude::*;
@@ -75,10 +73,7 @@ impl Transfer {
             true => (&self.spec.other_folder, &self.from),
             false => (&self.spec.folder, &self.to),
         };
-        let fetch: Arc<dyn Fetch> = match folder {
-            Some(root) => Arc::new(FolderFetch::new(root.clone())),
-            None => Arc::new(Gets { bridge: self.bridge.clone(), other }),
-        };
+        let fetch = self.bridge.fetch(folder, other);
         Reader::new(ring.clone(), table.clone(), fetch)
     }
 
@@ -105,13 +100,8 @@ impl Transfer {
 
     fn gather(&self) -> CoreResult<Gather> {
         let (ring, table) = self.to.clone();
-        let (spec, puts) = (&self.spec, Box::new(Puts(self.bridge.clone())));
-        let sink = Arc::new(Sink::new(ring, spec.claim, puts, spec.slots));
-        let set = self.bridge.sink.set(sink.clone());
-        set.map_err(|_| CoreError::Invalid("a job runs once".into()))?;
-        if self.bridge.cancelled.load(Ordering::SeqCst) {
-            return Err(CoreError::Cancelled);
-        }
+        let spec = &self.spec;
+        let sink = self.bridge.open_sink(ring, spec.claim, spec.slots)?;
         let chunks = Arc::new(Chunks::new(sink, table, spec.level, false)?);
         let _ = self.chunks.set(chunks.clone());
         Gather::new(Arc::new(self.reader(true)?), chunks, spec.workers, self.read.clone())

@@ -12,6 +12,7 @@ use crate::names::Names;
 use crate::page::{self, Content, Entry};
 use crate::posix::{self, Stat};
 use crate::remove;
+use crate::scan::bare;
 use crate::target;
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -282,19 +283,7 @@ fn plain(name: &[u8], stat: &Stat) -> Entry {
         libc::S_IFIFO => page::FIFO,
         _ => page::SOCKET,
     };
-    Entry {
-        name: name.to_vec(),
-        kind,
-        mode: stat.mode & 0o7777,
-        uid: stat.uid,
-        gid: stat.gid,
-        mtime: stat.mtime,
-        size: stat.size,
-        content: Content::None,
-        link: None,
-        xattrs: vec![],
-        ext: vec![],
-    }
+    bare(name, stat, kind)
 }
 
 /// With what only an open handle tells.

@@ -288,9 +288,14 @@ fn hint(stat: &Stat, racy_from: (i64, u32)) -> Hint {
     Hint { inode, ctime: stat.ctime }
 }
 
-/// An entry with everything `stat` says.
+/// An entry with everything `stat` says; its owners are remembered.
 pub fn base(job: &Job, name: &[u8], stat: &Stat, kind: u8) -> Entry {
     job.owned(stat);
+    bare(name, stat, kind)
+}
+
+/// The same without a job.
+pub fn bare(name: &[u8], stat: &Stat, kind: u8) -> Entry {
     Entry {
         name: name.to_vec(),
         kind,
