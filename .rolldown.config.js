@@ -1,7 +1,13 @@
 /** Joins the command's many small modules, so that a start reads a handful of files. */
+import { readFileSync } from "node:fs";
+
+const { dependencies } = JSON.parse(readFileSync("package.json", "utf8"));
+
 export default {
   input: { holdall: "./.build/src/cli/main.js" },
   platform: "node",
-  external: [/^@holdall\//, "commander", "msgpackr"],
+  external: [/^@holdall\//, ...Object.keys(dependencies)],
+  // The library is one door with many rooms: a verb loads those that it enters.
+  treeshake: { moduleSideEffects: false },
   output: { dir: ".build/bin", cleanDir: true, chunkFileNames: "[name].js" },
 };

@@ -13,7 +13,7 @@ import {
   VERSION,
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
-import { type InstanceFlags, prepare } from "./instance.ts";
+import type { InstanceFlags, Prepared } from "./instance.ts";
 import { attempt } from "./report.ts";
 import { Session } from "./session.ts";
 import { count, duration, size } from "./words.ts";
@@ -89,7 +89,7 @@ export async function run(
   // Without --command, what follows -- are paths, such as those that begin with a dash.
   const paths = flags.command === undefined ? [...operands, ...command] : operands;
   const plan = options(flags, paths, command, session.workers);
-  const instance = flags.instance === undefined ? null : await prepare(session, flags);
+  const instance = await prepared(session, flags);
   await using repository = await session.open();
   const save = async () => {
     const started = performance.now();
@@ -161,4 +161,11 @@ function text(
   const trouble =
     troubles > 0 ? `\n${count(troubles, "path")} could not be saved as it is; see above` : "";
   return `${head}: ${counted}${trouble}`;
+}
+
+/** What is saved of an instance, where one is; only then its part of the command is loaded. */
+async function prepared(session: Session, flags: InstanceFlags): Promise<Prepared | null> {
+  if (flags.instance === undefined) return null;
+  const { prepare } = await import("./instance.ts");
+  return prepare(session, flags);
 }
