@@ -54,6 +54,11 @@ export function uploadId(name: string): string {
   return name.slice(-32);
 }
 
+/** The bare name of the same bytes in another upload. */
+export function uploadedAs(name: string, upload: Buffer): string {
+  return name.slice(0, -32) + upload.toString("hex");
+}
+
 /** Refuses an object whose bytes are not what its name says. */
 export function checkName(hash: string, path: string): void {
   if (!path.slice(path.lastIndexOf("/") + 1).startsWith(hash)) {

@@ -16,6 +16,10 @@ export function rootsOf(snapshot: Snapshot): Buffer[] {
   return roots;
 }
 
+/** Whether two snapshots are of the same paths, in the same order. */
+export const samePaths = (a: readonly Buffer[], b: readonly Buffer[]): boolean =>
+  a.length === b.length && a.every((path, i) => b[i]?.equals(path));
+
 /** A number of each unit, summed. */
 export const total = (snapshot: Snapshot, of: "entries" | "files" | "bytes"): number =>
   unitsOf(snapshot).reduce((sum, unit) => sum + unit[of], 0);

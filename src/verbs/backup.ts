@@ -23,7 +23,7 @@ import {
   type UnitPlan,
   unitIn,
 } from "../repo/saving.ts";
-import { total } from "../repo/units.ts";
+import { samePaths, total } from "../repo/units.ts";
 import { type Attempt, write } from "../repo/writing.ts";
 import type { Index, JobSpec } from "../seam/native.ts";
 
@@ -224,10 +224,10 @@ function nothingSaved({ plan, unit, troubles }: Saved): boolean {
  */
 function like({ snapshots }: Readable, options: BackupOptions): Snapshot[] {
   const { host, units, instance = "", paths } = options;
-  const samePaths = ({ section }: Snapshot) =>
-    section.paths.length === paths.length && section.paths.every((p, i) => paths[i]?.equals(p));
   const same = (s: Snapshot) => s.host === host && s.instance === instance;
-  return snapshots.filter((s) => same(s) && (units !== undefined || samePaths(s)));
+  return snapshots.filter(
+    (s) => same(s) && (units !== undefined || samePaths(s.section.paths, paths)),
+  );
 }
 
 function jobSpec(options: BackupOptions, claim: Buffer, now: number): JobSpec {

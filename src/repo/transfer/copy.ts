@@ -8,7 +8,7 @@ import type { Section, Snapshot, Unit } from "../../format/snapshot.ts";
 import { budget } from "../budget.ts";
 import type { Readable } from "../log.ts";
 import { ofObject } from "../objects.ts";
-import { unitsOf } from "../units.ts";
+import { samePaths, unitsOf } from "../units.ts";
 import { copyPacks } from "./packs.ts";
 import { headsThere } from "./plan.ts";
 import { manifestsOf, needsOf, type Place } from "./survey.ts";
@@ -144,9 +144,7 @@ export function commonBefore(
 ): { here: Snapshot; there: Snapshot } | null {
   const copies = new Map(there.snapshots.map((s) => [hex(s.id), s]));
   const same = (s: Snapshot) =>
-    s.host === snapshot.host &&
-    s.section.paths.length === snapshot.section.paths.length &&
-    s.section.paths.every((path, i) => snapshot.section.paths[i]?.equals(path));
+    s.host === snapshot.host && samePaths(s.section.paths, snapshot.section.paths);
   const here = source.snapshots.filter((s) => same(s) && copies.has(hex(s.id))).at(-1);
   const copy = here && copies.get(hex(here.id));
   return here && copy ? { here, there: copy } : null;

@@ -2,11 +2,10 @@
  * Packs copied whole between repositories of one lineage, under new names: each is compared with
  * its name before it goes, and indexed only when it is durable.
  */
-import { hex } from "../../base/bytes.ts";
 import { mapBounded } from "../../base/map_bounded.ts";
 import type { Runtime } from "../../base/runtime.ts";
 import type { Contents } from "../../seam/native.ts";
-import { objectPath } from "../layout.ts";
+import { objectPath, uploadedAs } from "../layout.ts";
 import { ofObject } from "../objects.ts";
 import type { Repository } from "../repository.ts";
 import { RUN_PACKS } from "./plan.ts";
@@ -53,7 +52,7 @@ async function copyPack(copy: PackCopy, pack: string): Promise<Contents | null> 
     return null;
   }
   // Names are never used twice: a pack that was condemned here once must not come back as itself.
-  const name = `${pack.slice(0, pack.indexOf("-"))}-${hex(runtime.random(16))}`;
+  const name = uploadedAs(pack, runtime.random(16));
   const contents = await to.contentsOf(name, bytes);
   if (contents === null) {
     copy.onDamaged(pack, `pack ${pack} does not open`);
