@@ -39,7 +39,7 @@ it("a schedule is its seed's: alone or after others, it takes the same steps", a
 /** Guards whose absence up to a thousand schedules show; the model shows it of every one. */
 const SHOWN = [
   ...["condemned", "claim-first", "fences-after-put", "leaves-first"],
-  ...["wait", "look", "claims-first", "mark-again", "copy-first"],
+  ...["wait", "intent", "look", "claims-first", "mark-again", "copy-first"],
 ];
 
 describe("without a guard something is lost", () => {
