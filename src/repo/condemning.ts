@@ -22,7 +22,7 @@ import {
   ofType,
   type Stored,
 } from "./protocol/records.ts";
-import { believed, fencedFinally, namesEvery } from "./records.ts";
+import { believed, blank, fencedFinally, namesEvery } from "./records.ts";
 import type { Repository } from "./repository.ts";
 import { isYoung, openClaims } from "./tidying.ts";
 import { unitsOf } from "./units.ts";
@@ -127,12 +127,13 @@ class Acts {
       case "tombstone":
         return believed(await records.list("tombstone"));
       case "snapshot": {
-        const { found } = await log.stored();
+        const { found, givenUp } = await log.stored();
         this.snapshots = [...found];
-        return found.map(({ name, snapshot }): Stored => {
+        const readable = found.map(({ name, snapshot }): Stored => {
           const heads = snapshot.heads.map(hex);
           return { type: "snapshot", name, claim: hex(snapshot.claim), heads };
         });
+        return [...readable, ...givenUp.map(blank)];
       }
       case "pack":
         this.packs = await this.repository.list("pack");

@@ -12,7 +12,7 @@ import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import type { Keyring } from "../seam/native.ts";
 import type { Store } from "../store/store.ts";
 import type { Cache } from "./cache.ts";
-import { bareName } from "./layout.ts";
+import { bareName, uploadId } from "./layout.ts";
 import { getChecked, listAll, ofObject } from "./objects.ts";
 import { ofType } from "./protocol/records.ts";
 import { RULES } from "./protocol/rules.ts";
@@ -34,7 +34,7 @@ export interface Logged {
 export interface Readable {
   /** Those that count, oldest first. */
   readonly snapshots: Snapshot[];
-  /** Records that cannot be read, with the reason. */
+  /** Records that cannot be read and that nobody gave up, with the reason. */
   readonly unreadable: { name: string; reason: string }[];
   /** Every record that can be read, whatever became of it. */
   readonly logged: readonly Logged[];
@@ -43,6 +43,8 @@ export interface Readable {
 export interface Stored {
   readonly found: readonly { readonly name: string; readonly snapshot: Snapshot }[];
   readonly unreadable: { name: string; reason: string }[];
+  /** Bare names of records that cannot be read and have a tombstone: they need nothing. */
+  readonly givenUp: readonly string[];
 }
 
 export class Log {
@@ -88,7 +90,20 @@ export class Log {
         return null;
       }
     });
-    return { found: found.filter((f) => f !== null), unreadable };
+    const givenUp = await this.givenUp(unreadable.map(({ name }) => bareName(name) ?? ""));
+    return {
+      found: found.filter((f) => f !== null),
+      unreadable: unreadable.filter(({ name }) => !givenUp.includes(bareName(name) ?? "")),
+      givenUp,
+    };
+  }
+
+  private async givenUp(names: readonly string[]): Promise<string[]> {
+    if (names.length === 0) return [];
+    const ids = new Set(names.map(uploadId));
+    const reads = await this.records.list("tombstone", (id) => ids.has(id));
+    const told = new Set(ofType(believed(reads), "tombstone").map((t) => t.snapshot));
+    return names.filter((name) => told.has(name));
   }
 
   private open(name: string, bytes: Buffer): Snapshot {

@@ -24,6 +24,7 @@ import {
   type End,
   type Fence,
   type Intent,
+  type Kept,
   ofType,
   type Tombstone,
   type Withdrawn,
@@ -231,6 +232,9 @@ export function believed(reads: readonly Read[]): Small[] {
     record === null || authorised === false ? [] : [record],
   );
 }
+
+/** What the protocol sees of a snapshot that nobody can read. */
+export const blank = (name: string): Kept => ({ type: "snapshot", name, claim: "", heads: [] });
 
 /** Claims with a final fence that was put by who may. */
 export function fencedFinally(reads: readonly Read[]): Set<string> {

@@ -22,7 +22,7 @@ import {
 } from "./protocol/records.ts";
 import { RULES } from "./protocol/rules.ts";
 import { nextOfSweep, type Sweep, startSweep, sweepAfter, sweepTrusts } from "./protocol/sweep.ts";
-import { believed, claimsOf, fencedFinally, namesEvery, type Small } from "./records.ts";
+import { believed, blank, claimsOf, fencedFinally, namesEvery, type Small } from "./records.ts";
 import { removeObject } from "./removal.ts";
 import type { Repository } from "./repository.ts";
 import { isYoung } from "./tidying.ts";
@@ -208,7 +208,7 @@ class Acts {
   }
 
   private async snapshots(): Promise<Stored[]> {
-    const { found, unreadable } = await this.repository.log.stored();
+    const { found, unreadable, givenUp } = await this.repository.log.stored();
     const [bad] = unreadable;
     if (bad !== undefined) {
       throw new Failure(
@@ -216,7 +216,8 @@ class Acts {
         `${bad.name} cannot be read, so nobody knows what it needs; nothing is removed: ${bad.reason}`,
       );
     }
-    return found.flatMap(({ name, snapshot }): Stored[] => {
+    const unread = givenUp.flatMap((name) => [name, alias(uploadId(name))].map(blank));
+    const readable = found.flatMap(({ name, snapshot }): Stored[] => {
       allow("prune", snapshot.flags, `snapshot ${hex(snapshot.id).slice(0, 8)}`);
       const claim = hex(snapshot.claim);
       if (snapshot.closed.length > 0) {
@@ -231,6 +232,7 @@ class Acts {
         { ...kept, name: alias(snapshot.id), heads: [] },
       ];
     });
+    return [...readable, ...unread];
   }
 
   private async tombstones(): Promise<Stored[]> {

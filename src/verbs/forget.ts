@@ -4,11 +4,12 @@
  *
  * Commit point: the put of each tombstone.
  */
-import { hex, toText } from "../base/bytes.ts";
+import { hex, toText, unhex } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { drive } from "../repo/drive.ts";
+import { bareName, uploadId } from "../repo/layout.ts";
 import type { Logged, Readable } from "../repo/log.ts";
 import { type Forget, forgetAfter, nextOfForget, START_FORGET } from "../repo/protocol/forget.ts";
 import type { Action, Answer, Stored } from "../repo/protocol/records.ts";
@@ -87,17 +88,25 @@ function byId(all: Readable, text: string): string {
   if (!/^[0-9a-f]{4,32}$/.test(text)) {
     throw new Failure("no_snapshot", `${text}: a snapshot is forgotten by its id only`);
   }
+  // A record that cannot be read is given up by its whole id: nobody sees what it holds.
+  if (all.unreadable.some(({ name }) => idOf(name) === text)) return text;
   return hex(selectSnapshot(all, text, 0).id);
 }
+
+const idOf = (path: string) => uploadId(bareName(path) ?? "");
 
 /** A person needs no reason: every object of these ids that counts gets a tombstone. */
 async function forgetAll(
   repository: Repository,
-  { logged }: Readable,
+  { logged, unreadable }: Readable,
   ids: readonly string[],
   dry: boolean,
 ): Promise<string[]> {
   const chosen = new Set(ids);
+  for (const { name } of unreadable) {
+    if (dry || !chosen.has(idOf(name))) continue;
+    await repository.records.putTombstone(bareName(name) ?? "", unhex(idOf(name)));
+  }
   for (const { name, snapshot, forgotten } of logged) {
     if (dry || forgotten || !chosen.has(hex(snapshot.id))) continue;
     await repository.records.putTombstone(name, snapshot.id);

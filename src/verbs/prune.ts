@@ -8,6 +8,7 @@ import { Failure, toFailure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { type Compacted, compact } from "../repo/compacting.ts";
 import { condemn, type Facts, type PackFacts } from "../repo/condemning.ts";
+import { uploadId } from "../repo/layout.ts";
 import { type Condemned, ofType } from "../repo/protocol/records.ts";
 import { believed, doubtful } from "../repo/records.ts";
 import type { Repository } from "../repo/repository.ts";
@@ -128,7 +129,8 @@ export async function prune(
   repository.allow("prune", known);
   const [bad] = known.unreadable;
   if (bad !== undefined) {
-    const message = `${bad.name} cannot be read, so nobody knows what it needs; nothing is removed`;
+    const give = `put it back, or give it up: holdall forget ${uploadId(bad.name)}`;
+    const message = `${bad.name} cannot be read, so nobody knows what it needs; nothing is removed; ${give}`;
     throw new Failure("snapshots_unreadable", message);
   }
   const before = await bytesOfPacks(repository);

@@ -107,6 +107,37 @@ describe("a record that cannot be read", () => {
   });
 });
 
+describe("a snapshot record that cannot be read is given up", () => {
+  it("by its whole id, then it stops nobody", async () => {
+    const w = await world();
+    using _ = w.place;
+    const id = "cd".repeat(16);
+    const path = w.garbage("snapshot", id);
+    await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
+    const give = (text: string, dryRun = false) =>
+      w.open().then((r) => forget(w.runtime, r, { snapshots: [text], dryRun }));
+    await expect(give(id.slice(0, 12))).rejects.toMatchObject({ code: "no_snapshot" });
+    await give(id, true);
+    const code = { code: "snapshots_unreadable" };
+    await expect(prune(w.runtime, await w.open(), NOW)).rejects.toMatchObject(code);
+    expect(await give(id)).toMatchObject({ forgotten: [id] });
+    expect((await (await w.open()).snapshots()).unreadable).toEqual([]);
+    expect(await prune(w.runtime, await w.open(), NOW)).toMatchObject({ snapshots: 2 });
+    expect([...w.objects.keys()]).not.toContain(path);
+    expect((await check(w.runtime, await w.open(), { read: 1 })).problems).toEqual([]);
+  });
+
+  it("by a writer without the right: it stops the prune", async () => {
+    const w = await world();
+    using _ = w.place;
+    const id = "cd".repeat(16);
+    const path = w.garbage("snapshot", id);
+    await w.forged("tombstone", encodeTombstone(w.bare(path)), Buffer.from(id, "hex"));
+    const code = { code: "snapshots_unreadable" };
+    await expect(prune(w.runtime, await w.open(), NOW)).rejects.toMatchObject(code);
+  });
+});
+
 describe("a fence or tombstone that cannot be read", () => {
   it("of a fence: its claim is not acknowledged, and its snapshot still read", async () => {
     const w = await world();
