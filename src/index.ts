@@ -23,6 +23,7 @@ export type {
 } from "./base/event.ts";
 export { EXIT_STATUS, Failure, type FailureCode, toFailure } from "./base/failure.ts";
 export { finishAt, type HourlyRate, steady } from "./base/rate.ts";
+export type { Revival } from "./base/revival.ts";
 export { type Runtime, systemRuntime } from "./base/runtime.ts";
 export { ACROSS, INSIDE } from "./base/state.ts";
 export type { BarrierFields, Stood } from "./base/stood.ts";
@@ -123,6 +124,7 @@ export {
 } from "./verbs/prune.ts";
 export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
+export { planRevival, type RevivalPlan, type ReviveOptions, revive } from "./verbs/revive.ts";
 export {
   type Least,
   type Planned,

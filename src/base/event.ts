@@ -7,6 +7,7 @@
  */
 import type { Inventory } from "../instance/inventory.ts";
 import type { FailureCode } from "./failure.ts";
+import type { RestoreFields } from "./revival.ts";
 import type { Across, Inside, UnitClass } from "./state.ts";
 import type { BarrierFields, Stood, ThawEvent } from "./stood.ts";
 
@@ -187,18 +188,8 @@ interface EntryEvent extends AtPath {
 }
 
 /** A restore's end. */
-interface RestoreEvent extends ResultEvent {
+interface RestoreEvent extends ResultEvent, RestoreFields {
   readonly event: "restore";
-  readonly snapshot: string;
-  readonly entries: number;
-  readonly bytes: number;
-  readonly written: number;
-  readonly deleted: number;
-  /** Stored bytes that were read, or would be, and in how many ranges of packs. */
-  readonly fetched: number;
-  readonly fetches: number;
-  readonly troubles: number;
-  readonly dryRun: boolean;
 }
 
 /** A sync's end, or with `dryRun` its plan. Requests and bytes of the plan are estimates. */

@@ -1,28 +1,11 @@
 /** `holdall restore` */
-import {
-  Failure,
-  hex,
-  list,
-  type Repository,
-  type RestoreResult,
-  type Row,
-  restore,
-  type Snapshot,
-} from "../index.ts";
+import { Failure, hex, list, type Repository, type Row, restore, type Snapshot } from "../index.ts";
 import { absolute } from "./arguments.ts";
 import { preview } from "./preview.ts";
+import { type RestoreFlags, restoredText } from "./restored.ts";
 import { rowEvent, rowText } from "./rows.ts";
-import { type SelectFlags, select } from "./select.ts";
+import { select } from "./select.ts";
 import { Session } from "./session.ts";
-import type { Flags } from "./settings.ts";
-import { count, duration, size } from "./words.ts";
-
-interface RestoreFlags extends Flags, SelectFlags {
-  to?: string;
-  inPlace?: boolean;
-  delete?: boolean;
-  dryRun?: boolean;
-}
 
 /** Where it came from: a folder is restored into itself, anything else into its folder. */
 async function ownPlace(repository: Repository, snapshot: Snapshot, path: Buffer): Promise<Buffer> {
@@ -34,9 +17,24 @@ async function ownPlace(repository: Repository, snapshot: Snapshot, path: Buffer
   return single ? path.subarray(0, Math.max(cut, 1)) : path;
 }
 
+function refuseUnclear(flags: RestoreFlags): void {
+  const places = [flags.to, flags.inPlace, flags.instance].filter((place) => place !== undefined);
+  if (places.length !== 1) {
+    throw new Failure("usage", "say where to: --to FOLDER, --in-place or --instance ROOT");
+  }
+  if (flags.instance !== undefined && flags.delete) {
+    throw new Failure("usage", "--delete does not go with --instance: its place is empty");
+  }
+  if (flags.instance === undefined && (flags.owner !== undefined || flags.start === false)) {
+    throw new Failure("usage", "--owner and --no-start go with --instance only");
+  }
+}
+
 export async function run(flags: RestoreFlags, [what = ""]: string[]): Promise<number> {
-  if ((flags.to === undefined) === (flags.inPlace === undefined)) {
-    throw new Failure("usage", "say where to: --to FOLDER or --in-place");
+  refuseUnclear(flags);
+  if (flags.instance !== undefined) {
+    const revive = await import("./revive.ts");
+    return revive.run(flags, what);
   }
   const session = new Session(flags);
   const started = performance.now();
@@ -54,19 +52,7 @@ export async function run(flags: RestoreFlags, [what = ""]: string[]): Promise<n
   const result = await restore(session.runtime, repository, snapshot, options);
   session.say(
     { event: "restore", snapshot: hex(snapshot.id), ...result, dryRun: plan.dryRun },
-    text(result, plan.dryRun, (performance.now() - started) / 1000),
+    restoredText(result, plan.dryRun, (performance.now() - started) / 1000),
   );
   return result.troubles > 0 ? 3 : 0;
-}
-
-function text(result: RestoreResult, dryRun: boolean, seconds: number): string {
-  const { entries, bytes, written, deleted, fetched, fetches, troubles } = result;
-  const parts = [`${count(entries, "entry", "entries")}, ${size(bytes)}`];
-  if (!dryRun) parts.push(`${size(written)} written`);
-  else parts.push(`${size(fetched)} to read in ${count(fetches, "range")}`);
-  if (deleted > 0) parts.push(`${deleted} deleted`);
-  const head = dryRun ? "dry run, nothing was changed: would restore" : "restored";
-  const trouble =
-    troubles > 0 ? `\n${count(troubles, "path")} could not be restored as it was; see above` : "";
-  return `${head} ${parts.join("; ")}; ${duration(seconds)}${trouble}`;
 }

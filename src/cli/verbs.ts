@@ -64,16 +64,29 @@ const RESTORE: Verb = {
   notes: [
     "With --to, each saved path of a whole snapshot lies below the folder by its full path; the contents of snapshot:path lie directly in it. What already matches is not rewritten; a restore that was interrupted is finished by the next one.",
     "Paths that could not be restored as they were are listed, the rest is restored, and the exit status is 3.",
+    "With --instance, the root holds its own configuration and descriptors, and no state yet. Absolute paths inside the state (tablespaces, borrowed git objects) are made to fit, then services start in the order of their dependencies and are asked for their health. What does not fit is said before anything is written.",
     "--dry-run prints a line for each change: + would be made, C rewritten, M given other metadata, - removed. Entries are compared by kind, size, time, owner and mode.",
   ],
   examples: [
     "holdall restore latest --to /elsewhere",
     "holdall restore latest:/srv/www --to /place",
     "holdall restore 'yesterday' --in-place --dry-run",
+    "holdall restore latest --instance /srv/new --owner hero=www-data",
   ],
   options: [
     { flags: "--to <folder>", about: "restore below this folder", completes: "folder" },
     { flags: "--in-place", about: "restore where it came from" },
+    {
+      flags: "--instance <root>",
+      about: "restore an instance to where another root's configuration waits for it",
+      completes: "folder",
+    },
+    {
+      flags: "--owner <old=new>",
+      about: "with --instance: give files of one user to another; repeatable",
+      many: true,
+    },
+    { flags: "--no-start", about: "with --instance: start no service" },
     {
       flags: "--delete",
       about: "remove what the snapshot does not have; nothing beside what was left out",

@@ -6,7 +6,7 @@ import { Failure, toFailure } from "../base/failure.ts";
 import { isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { unitId } from "../base/state.ts";
-import type { Instance, StateUnit } from "../instance/descriptor.ts";
+import type { Instance, Service, StateUnit } from "../instance/descriptor.ts";
 import { native } from "../seam/native.ts";
 import type { Cut } from "./barrier.ts";
 import { findProcesses } from "./find.ts";
@@ -202,4 +202,34 @@ function whereIn(view: View, path: string): string {
   const holding = view.folders.filter((f) => isWithin(path, f.path));
   const deepest = holding.sort((a, b) => b.path.length - a.path.length)[0];
   return deepest === undefined ? path : join(deepest.view, relative(deepest.path, path));
+}
+
+const BETWEEN = 100;
+
+/** Starts one service and asks for its health until it is well. Fails with `not_started`. */
+export async function startService(
+  runtime: Runtime,
+  { root }: Instance,
+  { name, start, health }: Service,
+): Promise<void> {
+  const scene = sceneOf(runtime, root, [], "");
+  try {
+    if (start !== null) await actAll(scene, start.steps, start.timeout);
+    const deadline = runtime.clock.now() + (health?.timeout ?? 0);
+    for (let well = health === null; !well; ) {
+      const left = deadline - runtime.clock.now();
+      well = await actAll(scene, health?.steps ?? [], left).then(
+        () => true,
+        async (error: unknown) => {
+          if (runtime.clock.now() + BETWEEN >= deadline) throw error;
+          await runtime.clock.sleep(BETWEEN);
+          return false;
+        },
+      );
+    }
+  } catch (error) {
+    const failure = toFailure(error);
+    if (failure.code === "interrupted") throw failure;
+    throw new Failure("not_started", `${name}: ${failure.message}`);
+  }
 }

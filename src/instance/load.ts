@@ -121,6 +121,10 @@ function anyFolder(): Service {
   };
 }
 
+/** Whether anything says what its services are; else it is a folder like any other. */
+export const isDescribed = ({ services }: Instance): boolean =>
+  services.every(({ units }) => units.every(({ paths }) => paths !== ANY.paths));
+
 const at = (what: { declared: { file: string; line: number } }, message: string) =>
   fault(what.declared.file, what.declared.line, message);
 

@@ -212,10 +212,10 @@ const ADAPTERS = new Map([
   ["src/freeze/stage.ts", /node:fs/],
   ["src/freeze/thaw.ts", /node:(child_process|fs)/],
   // An inventory looks at everything there is, and keeps what it saw in the cache.
-  ...["load", "walk", "gather", "places", "processes", "outside"].map((name): [string, RegExp] => [
-    `src/instance/${name}.ts`,
-    /node:fs/,
-  ]),
+  ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken"].map(
+    (name): [string, RegExp] => [`src/instance/${name}.ts`, /node:fs/],
+  ),
+  ["src/instance/owners.ts", /node:(fs|child_process)/],
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],
 ]);

@@ -1,0 +1,103 @@
+/**
+ * Absolute paths that engines keep inside their state: what they point to when the state has come
+ * to lie below another root.
+ */
+import {
+  chownSync,
+  lchownSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { isWithin } from "../base/path.ts";
+import type { Pointer } from "../base/revival.ts";
+import type { Engine } from "../base/state.ts";
+
+export interface Pointers {
+  readonly changed: readonly Pointer[];
+  /** Those that lead out of the saved instance; they are as they were. */
+  readonly outside: readonly Omit<Pointer, "to">[];
+}
+
+const kindOf = (path: string) => lstatSync(path, { throwIfNoEntry: false });
+
+const namesIn = (folder: string): string[] =>
+  kindOf(folder)?.isDirectory() ? readdirSync(folder).sort() : [];
+
+/** Links of tablespaces, wherever a cluster lies in the unit. */
+function tablespaces(folder: string): string[] {
+  const names = namesIn(folder);
+  if (!names.includes("PG_VERSION") || !names.includes("pg_tblspc")) {
+    return names.flatMap((name) => tablespaces(join(folder, name)));
+  }
+  const links = join(folder, "pg_tblspc");
+  return namesIn(links)
+    .map((name) => join(links, name))
+    .filter((path) => kindOf(path)?.isSymbolicLink());
+}
+
+/** Files in which git says from where a repository borrows objects. */
+function alternates(folder: string): string[] {
+  const names = namesIn(folder);
+  if (names.includes("objects") && names.includes("HEAD")) {
+    const file = join(folder, "objects", "info", "alternates");
+    return kindOf(file)?.isFile() ? [file] : [];
+  }
+  return names.flatMap((name) => alternates(join(folder, name)));
+}
+
+const FIND: Partial<Record<Engine, (folder: string) => string[]>> = {
+  postgres: tablespaces,
+  git: alternates,
+};
+
+/** What is read of a link or a file, line by line. */
+function read(at: string): string[] {
+  if (kindOf(at)?.isSymbolicLink()) return [readlinkSync(at, "latin1")];
+  return readFileSync(at, "latin1").split("\n");
+}
+
+/** The other lines instead, of the same owner and mode; there at once or not at all. */
+function replace(at: string, lines: readonly string[]): void {
+  const { uid, gid, mode } = lstatSync(at);
+  const beside = `${at}.holdall`;
+  rmSync(beside, { force: true });
+  if (kindOf(at)?.isSymbolicLink()) {
+    symlinkSync(Buffer.from(lines[0] ?? "", "latin1"), beside);
+    lchownSync(beside, uid, gid);
+  } else {
+    writeFileSync(beside, lines.join("\n"), { encoding: "latin1", mode: mode & 0o7777 });
+    chownSync(beside, uid, gid);
+  }
+  renameSync(beside, at);
+}
+
+const bytes = (path: string) => Buffer.from(path, "utf8").toString("latin1");
+const text = (path: string) => Buffer.from(path, "latin1").toString("utf8");
+
+/** Points what a unit keeps below one root to the same below another; `path` is where it lies. */
+export function remap(engine: Engine, path: string, from: string, to: string): Pointers {
+  const changed: Pointer[] = [];
+  const outside: Omit<Pointer, "to">[] = [];
+  for (const at of FIND[engine]?.(path) ?? []) {
+    const before = read(at);
+    const after = before.map((line) => {
+      if (!line.startsWith("/")) return line;
+      if (!isWithin(line, bytes(from))) {
+        outside.push({ at, from: text(line) });
+        return line;
+      }
+      const other = bytes(to) + line.slice(bytes(from).length);
+      changed.push({ at, from: text(line), to: text(other) });
+      return other;
+    });
+    if (after.join("\n") !== before.join("\n")) replace(at, after);
+  }
+  return { changed, outside };
+}

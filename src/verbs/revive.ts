@@ -1,0 +1,153 @@
+/**
+ * An instance comes back below another root, where the target's own configuration waits for its
+ * state: what `restore` is to bring where, and what is done afterwards.
+ *
+ * Commit point: none is needed; nothing at the units' paths was anybody's before, and a mark in the
+ * root tells the next restore of the same snapshot that it may go on.
+ */
+import { hex, toBytes, toText } from "../base/bytes.ts";
+import { Failure } from "../base/failure.ts";
+import { below } from "../base/path.ts";
+import type { Pointer, Revival } from "../base/revival.ts";
+import type { Runtime } from "../base/runtime.ts";
+import { unitId } from "../base/state.ts";
+import type { Snapshot } from "../format/snapshot.ts";
+import { startService } from "../freeze/instance.ts";
+import type { Instance } from "../instance/descriptor.ts";
+import { isDescribed, loadInstance } from "../instance/load.ts";
+import { type Move, type Moved, planMove, startOrder } from "../instance/move.ts";
+import { give, type Owner, parseOwners } from "../instance/owners.ts";
+import { remap } from "../instance/pointers.ts";
+import { begin, begunIn, finish, isTaken } from "../instance/taken.ts";
+import { sectionsOf } from "../repo/units.ts";
+
+export interface ReviveOptions {
+  /** Root of the target; its descriptors and its configuration are there already. */
+  readonly root: string;
+  /** `name=name`, or numbers: whose files become whose; the group is the new owner's own. */
+  readonly owners?: readonly string[];
+}
+
+/** Secrets of the target open nothing of what was saved; anything else is somebody's data. */
+function refuseTaken(root: string, moved: readonly Moved[]): string[] {
+  const replaced: string[] = [];
+  for (const { unit, path } of moved) {
+    const place = below(root, path);
+    if (!isTaken(place)) continue;
+    if (unit.class !== "secret") {
+      const message = `${place} of ${unitId(unit)} is not empty; a restore never mixes two states`;
+      throw new Failure("invalid", message);
+    }
+    replaced.push(path);
+  }
+  return replaced.sort();
+}
+
+const rebuilds = ({ services }: Instance) =>
+  services
+    .flatMap(({ units }) => units)
+    .filter(({ class: worth, rebuild }) => worth === "derived-cheap" && rebuild !== null)
+    .map((unit) => ({ unit: unitId(unit), note: unit.note }));
+
+async function start(
+  runtime: Runtime,
+  instance: Instance,
+): Promise<Pick<Revival, "started" | "unstarted">> {
+  const [started, unstarted]: [string[], string[]] = [[], []];
+  for (const service of startOrder(instance.services)) {
+    if (service.start === null) unstarted.push(service.name);
+    else {
+      await startService(runtime, instance, service);
+      started.push(service.name);
+    }
+  }
+  return { started, unstarted };
+}
+
+function place(move: Move, to: string, owners: readonly Owner[]) {
+  const outside = [...move.outside];
+  const remapped: Pointer[] = [];
+  for (const { unit, path } of move.moved) {
+    const found = remap(unit.engine, below(to, path), move.from, to);
+    remapped.push(...found.changed);
+    outside.push(...found.outside.map(({ at, from }) => `${at} -> ${from}`));
+    give(below(to, path), owners);
+  }
+  return { outside, remapped };
+}
+
+/** What is to come back, and what is known of it before anything is written. */
+export interface RevivalPlan {
+  /** The snapshot's. */
+  readonly id: string;
+  /** The folder of the snapshot that is restored, and into which one. */
+  readonly path: Buffer;
+  readonly target: Buffer;
+  readonly instance: Instance;
+  readonly move: Move;
+  readonly owners: readonly Owner[];
+  readonly revival: Revival;
+}
+
+/**
+ * Says what cannot be before anything is written: fails with `descriptor` when the target has no
+ * unit for what was saved, `invalid` when the snapshot is of no instance, lacks a part, or when a
+ * unit has data there already, and `usage` for an owner that nobody knows.
+ */
+export async function planRevival(
+  snapshot: Snapshot,
+  options: ReviveOptions,
+): Promise<RevivalPlan> {
+  if (snapshot.instance === "") {
+    throw new Failure("invalid", "the snapshot is of folders and not of an instance; use --to");
+  }
+  const [closed] = snapshot.closed;
+  if (closed !== undefined) {
+    throw new Failure("invalid", `a part of the snapshot does not open with this key: ${closed}`);
+  }
+  const instance = await loadInstance(options.root);
+  const { root } = instance;
+  if (!isDescribed(instance)) {
+    const message = `${root} has no descriptors: its own configuration must be there first`;
+    throw new Failure("descriptor", message);
+  }
+  const id = hex(snapshot.id);
+  const sections = sectionsOf(snapshot);
+  const saved = sections.flatMap(({ paths }) => paths.map(toText));
+  const move = planMove(saved, instance);
+  const owners = await parseOwners(options.owners ?? [], sections);
+  const revival = {
+    from: move.from,
+    to: root,
+    units: [...new Set(move.moved.map(({ unit }) => unitId(unit)))],
+    replaced: begunIn(root) === id ? [] : refuseTaken(root, move.moved),
+    rebuild: rebuilds(instance),
+    outside: move.outside,
+    remapped: [],
+    started: [],
+    unstarted: [],
+  };
+  const [path, target] = [toBytes(move.from), toBytes(root)];
+  return { id, path, target, instance, move, owners, revival };
+}
+
+/**
+ * Lets `bring` restore the state, makes it fit its new root and its new owners, and starts the
+ * services in the order in which they depend on each other, unless something was not restored.
+ *
+ * Fails with `not_started` when a service does not start or answer, and with what `bring` fails.
+ */
+export async function revive<R extends { readonly troubles: number }>(
+  runtime: Runtime,
+  { id, instance, move, owners, revival }: RevivalPlan,
+  bring: () => Promise<R>,
+  starting: boolean,
+): Promise<{ restored: R; revival: Revival }> {
+  const { root } = instance;
+  begin(root, id);
+  const restored = await bring();
+  const placed = place(move, root, owners);
+  if (restored.troubles === 0) finish(root);
+  const started = starting && restored.troubles === 0 ? await start(runtime, instance) : {};
+  return { restored, revival: { ...revival, ...placed, ...started } };
+}

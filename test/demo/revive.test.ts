@@ -1,0 +1,148 @@
+/**
+ * The whole way: a running instance is saved by the command while it is driven, comes back at
+ * another root for another user by the command, runs there, and has what it must have.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Section, type Snapshot, sectionsOf } from "../../src/index.ts";
+import { native } from "../../src/seam/native.ts";
+import { MAIN, world } from "../support/command.ts";
+import { stored } from "../support/stored.ts";
+import { checkDemo } from "./check.ts";
+import { configure } from "./config.ts";
+import { type Demo, startDemo } from "./demo.ts";
+import type { Moments, UnitMoments } from "./oracle.ts";
+import { has } from "./parts.ts";
+import { dataOf, type Place, user } from "./place.ts";
+import { choose } from "./services.ts";
+
+const runs = ["python3", "zinit-server", "unshare", "hero_redis", "initdb"].every((part) =>
+  has(part as never),
+);
+/** Times in snapshots are whole milliseconds. */
+const COARSE = 1_000_000n;
+
+/** A snapshot's moments, on the clock that the journal has. */
+function momentsOf(snapshot: Snapshot): Moments {
+  const [mono = 0, epoch = 0] = native.clocks();
+  const at = (ms: number | null) => BigInt(Math.round(mono + ((ms ?? 0) - epoch) * 1e6));
+  const units: Record<string, UnitMoments> = {};
+  const all = sectionsOf(snapshot).flatMap((section: Section) => section.units);
+  for (const { id, cut } of all) {
+    const [, flushed, stopped] = cut;
+    units[id] = { flushed: at(flushed) - COARSE, stopped: at(stopped) + COARSE };
+  }
+  const [first] = all;
+  const [writers, , , thaw] = first?.cut ?? [null, null, null, null];
+  return { writersStopped: at(writers) - COARSE, continued: at(thaw) + COARSE, units };
+}
+
+const ended = (child: ChildProcess) =>
+  new Promise<number | null>((resolve) => child.on("close", resolve));
+
+const w = world();
+chmodSync(w.place.path, 0o711);
+const root = w.at("source");
+const target = join(w.place.path, "a-long-name/".repeat(10), "target");
+let demo: Demo;
+
+/** Programs, configuration and descriptors, as the target's own generator makes them. */
+function generate(place: Place): void {
+  configure(place, choose(undefined).services, true);
+  writeFileSync(join(place.root, "cfg", "demo.json"), JSON.stringify(place), { mode: 0o600 });
+}
+
+beforeAll(async () => {
+  if (runs) demo = await startDemo({ root });
+}, 120_000);
+
+afterAll(async () => {
+  if (runs) await demo.stop();
+  w[Symbol.dispose]();
+}, 120_000);
+
+describe.runIf(runs)("a running instance", () => {
+  it("is saved while it is driven", async () => {
+    expect(w.run(["init"]).status).toBe(0);
+    await demo.drivers.start();
+    await sleep(500);
+    const argv = [MAIN, "backup", "--instance", root, "--max-pause", "20"];
+    const child = spawn(process.execPath, argv, { env: w.env, stdio: ["ignore", "pipe", "pipe"] });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (bytes: Buffer) => {
+        said += bytes.toString();
+      });
+    }
+    expect(await ended(child), said).toBe(0);
+    expect(said).toMatch(/stood still \d+ ms at \d\d:/);
+    await sleep(500);
+    await demo.drivers.stop();
+    await demo.stop();
+  }, 120_000);
+
+  it("says what does not fit before it writes anything", async () => {
+    const none = w.at("none");
+    mkdirSync(none);
+    const bare = w.run(["restore", "latest", "--instance", none]);
+    expect(bare.status).toBe(20);
+    expect(bare.err).toMatch(/^holdall: .*none has no descriptors: its own configuration must be/);
+    expect(existsSync(join(none, "var"))).toBe(false);
+    const owner = w.run([
+      "restore",
+      "latest",
+      "--instance",
+      root,
+      "--owner",
+      "nobody=no-such-user",
+    ]);
+    expect(owner.err).toMatch(/^holdall: --owner: there is no user no-such-user on this machine\n/);
+    const taken = w.run(["restore", "latest", "--instance", root]);
+    expect(taken.err).toMatch(/ is not empty; a restore never mixes two states\n/);
+    expect([owner.status, taken.status]).toEqual([2, 1]);
+  });
+
+  it("comes back at a longer root for another user, and has what it must have", async () => {
+    mkdirSync(target, { recursive: true });
+    const place: Place = { ...demo.place, root: target, user: user("www-data") };
+    generate(place);
+    const options = ["--instance", target, "--owner", "nobody=www-data"];
+    const dry = w.json(["restore", "latest", ...options, "--dry-run"]);
+    expect(dry).toMatchObject({ dryRun: true, instance: { from: root, to: target, remapped: [] } });
+    expect(existsSync(join(dataOf(place, "postgres"), "data"))).toBe(false);
+
+    const { instance } = w.json(["restore", "latest", ...options]) as {
+      instance: Record<string, string[]>;
+    };
+    expect(instance.outside).toEqual([]);
+    expect(instance.unstarted?.length).toBeGreaterThan(5);
+    expect(instance.replaced).toEqual(["cfg/hero_db/admin.secret", "cfg/hero_db/key.secret"]);
+    const data = join(dataOf(place, "postgres"), "data");
+    const space = JSON.stringify(instance.remapped).match(/pg_tblspc\/\d+/)?.[0] ?? "";
+    expect(readlinkSync(join(data, space))).toBe(join(dataOf(place, "postgres"), "space"));
+    const fork = join(dataOf(place, "hero_foundry"), "git/acme/fork.git/objects/info/alternates");
+    expect(readFileSync(fork, "utf8").trim().startsWith(target)).toBe(true);
+    const gone = [join(data, "postmaster.pid"), join(dataOf(place, "hero_ledger"), "lock.mdb")];
+    expect(gone.filter((path) => existsSync(path))).toEqual([]);
+    expect(lstatSync(join(data, "PG_VERSION")).uid).toBe(place.user?.uid);
+
+    await using back = await startDemo({ root: target, user: "www-data", broken: true });
+    expect(back.silent).toEqual([]);
+    const snapshot = await stored(w.at("repo"), w.at("key"));
+    const report = await checkDemo(target, demo.journal, momentsOf(snapshot));
+    expect(report.findings).toEqual([]);
+    for (const number of [report.promised, report.forbidden, report.present])
+      expect(number).toBeGreaterThan(20);
+  }, 120_000);
+});
