@@ -1,9 +1,9 @@
 /** Instances from the command line: inventory, what a backup takes of one, what comes back. */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { world } from "../support/command.ts";
-import { put, smallInstance } from "../support/instance.ts";
+import { DESCRIPTOR, put, smallInstance } from "../support/instance.ts";
 
 it("prints the inventory as text, JSON and Markdown, never what is in a secret", () => {
   using w = world();
@@ -94,4 +94,69 @@ it("saves an instance as it runs, says what it leaves, and brings it back", () =
   const one = w.json([...live, "--service", "books", "--context", "acme"]);
   expect(one).toMatchObject({ event: "snapshot", files: 1 });
   expect(w.run(["check"]).status).toBe(0);
+}, 60_000);
+
+it("brings an instance back at a root with a configuration of its own, and starts it", () => {
+  using w = world();
+  const root = w.at("hero");
+  smallInstance(root);
+  expect(w.run(["init"]).status).toBe(0);
+  expect(w.run(["backup", "--instance", root, "--no-pause"]).status).toBe(0);
+  const program = (body: string) => {
+    put(target, {
+      "bin/db": `#!/bin/sh\n${body}\n`,
+      "bin/well": '#!/bin/sh\ncat "$(dirname "$0")/../well"\n',
+    });
+    for (const name of ["db", "well"]) chmodSync(join(target, "bin", name), 0o755);
+  };
+  const target = w.at("new");
+  const well = '[service.health]\nsteps = [{ run = ["bin/well"], until = "yes" }]\n';
+  const descriptor = DESCRIPTOR.replace('\n[[service]]\nname = "chat"', `${well}$&`);
+  put(target, { "holdall.toml": descriptor, "var/keys/token": "new" });
+  program('echo yes >"$(dirname "$0")/../well"');
+  const restore = ["restore", "latest", "--instance", target];
+  const dry = w.run([...restore, "--dry-run"]);
+  expect([dry.status, existsSync(join(target, "var/books"))]).toEqual([0, false]);
+  const told = w.run(restore);
+  expect(told.err).toBe("");
+  expect(told.status).toBe(0);
+  expect(told.out).toMatch(/replaced var\/keys: secrets are the snapshot's\n/);
+  expect(told.out).toMatch(/not saved, make it again: books\/index/);
+  expect(told.out).toMatch(/started db\nstart yourself: /);
+  expect(readFileSync(join(target, "var/books/acme/a.md"), "utf8")).toBe("book of acme");
+  expect(readFileSync(join(target, "var/keys/token"), "utf8")).toBe("s3cr3t-value");
+  const again = w.run(restore);
+  expect(again.status).toBe(1);
+  expect(again.err).toMatch(
+    /^holdall: \S+ of \S+ is not empty; a restore never mixes two states\n/,
+  );
+
+  // One that was killed goes on; a service that is not well is told, and the state is there.
+  const [{ id = "" } = {}] = JSON.parse(w.run(["--json", "snapshots"]).out) as { id: string }[];
+  writeFileSync(join(target, ".holdall-restore"), id);
+  rmSync(join(target, "var/books/acme/a.md"));
+  program("exit 1");
+  const ill = w.run(restore);
+  expect(ill.status).toBe(24);
+  expect(ill.err).toMatch(/^holdall: db: [^\n]+\n {2}its state is restored; /);
+  expect(existsSync(join(target, "var/books/acme/a.md"))).toBe(true);
+  expect(existsSync(join(target, ".holdall-restore"))).toBe(false);
+}, 60_000);
+
+it("refuses what is no instance, and options that do not go together", () => {
+  using w = world();
+  expect(w.run(["init"]).status).toBe(0);
+  expect(w.run(["backup", w.source]).status).toBe(0);
+  const target = w.at("new");
+  mkdirSync(target);
+  const fails = (args: string[], status: number, message: RegExp) => {
+    const r = w.run(["restore", "latest", ...args]);
+    expect(r.err, args.join(" ")).toMatch(message);
+    expect(r.status).toBe(status);
+  };
+  fails(["--instance", target], 1, /^holdall: the snapshot is of folders and not of an instance/);
+  fails(["--instance", target, "--to", target], 2, /^holdall: say where to: /);
+  fails(["--instance", target, "--delete"], 2, /--delete does not go with --instance/);
+  fails(["--to", target, "--no-start"], 2, /--owner and --no-start go with --instance only/);
+  fails(["--to", target, "--owner", "a=b"], 2, /--owner and --no-start go with --instance only/);
 }, 60_000);

@@ -75,7 +75,7 @@ it("completes in bash", () => {
   expect(offer("holdall", "sn")).toEqual(["snapshots"]);
   expect(offer("holdall", "-r", "x", "ba")).toEqual(["backup"]);
   expect(offer("holdall", "key", "re")).toEqual(["remove"]);
-  expect(offer("holdall", "restore", "--in")).toEqual(["--in-place"]);
+  expect(offer("holdall", "restore", "--in-")).toEqual(["--in-place"]);
   expect(offer("holdall", "restore", "latest", "--to", "fol")).toEqual(["folder"]);
   expect(offer("holdall", "backup", "fol")).toEqual(["folder"]);
   expect(offer("holdall", "backup", "--exclude-")).toEqual(["--exclude-caches"]);
