@@ -3,51 +3,21 @@
  * another root for another user by the command, runs there, and has what it must have.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Section, type Snapshot, sectionsOf } from "../../src/index.ts";
-import { native } from "../../src/seam/native.ts";
 import { MAIN, world } from "../support/command.ts";
 import { stored } from "../support/stored.ts";
 import { checkDemo } from "./check.ts";
-import { configure } from "./config.ts";
 import { type Demo, startDemo } from "./demo.ts";
-import type { Moments, UnitMoments } from "./oracle.ts";
 import { has } from "./parts.ts";
-import { dataOf, type Place, user } from "./place.ts";
-import { choose } from "./services.ts";
+import { dataOf } from "./place.ts";
+import { momentsOf, prepare } from "./revived.ts";
 
 const runs = ["python3", "zinit-server", "unshare", "hero_redis", "initdb"].every((part) =>
   has(part as never),
 );
-/** Times in snapshots are whole milliseconds. */
-const COARSE = 1_000_000n;
-
-/** A snapshot's moments, on the clock that the journal has. */
-function momentsOf(snapshot: Snapshot): Moments {
-  const [mono = 0, epoch = 0] = native.clocks();
-  const at = (ms: number | null) => BigInt(Math.round(mono + ((ms ?? 0) - epoch) * 1e6));
-  const units: Record<string, UnitMoments> = {};
-  const all = sectionsOf(snapshot).flatMap((section: Section) => section.units);
-  for (const { id, cut } of all) {
-    const [, flushed, stopped] = cut;
-    units[id] = { flushed: at(flushed) - COARSE, stopped: at(stopped) + COARSE };
-  }
-  const [first] = all;
-  const [writers, , , thaw] = first?.cut ?? [null, null, null, null];
-  return { writersStopped: at(writers) - COARSE, continued: at(thaw) + COARSE, units };
-}
-
 const ended = (child: ChildProcess) =>
   new Promise<number | null>((resolve) => child.on("close", resolve));
 
@@ -56,12 +26,6 @@ chmodSync(w.place.path, 0o711);
 const root = w.at("source");
 const target = join(w.place.path, "a-long-name/".repeat(10), "target");
 let demo: Demo;
-
-/** Programs, configuration and descriptors, as the target's own generator makes them. */
-function generate(place: Place): void {
-  configure(place, choose(undefined).services, true);
-  writeFileSync(join(place.root, "cfg", "demo.json"), JSON.stringify(place), { mode: 0o600 });
-}
 
 beforeAll(async () => {
   if (runs) demo = await startDemo({ root });
@@ -114,9 +78,7 @@ describe.runIf(runs)("a running instance", () => {
   });
 
   it("comes back at a longer root for another user, and has what it must have", async () => {
-    mkdirSync(target, { recursive: true });
-    const place: Place = { ...demo.place, root: target, user: user("www-data") };
-    generate(place);
+    const place = prepare(demo, target, "www-data");
     const options = ["--instance", target, "--owner", "nobody=www-data"];
     const dry = w.json(["restore", "latest", ...options, "--dry-run"]);
     expect(dry).toMatchObject({ dryRun: true, instance: { from: root, to: target, remapped: [] } });

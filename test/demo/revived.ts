@@ -1,0 +1,38 @@
+/** A demo instance that comes back from a snapshot: its own configuration, and how it is judged. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Snapshot, unitsOf } from "../../src/index.ts";
+import { native } from "../../src/seam/native.ts";
+import { configure } from "./config.ts";
+import type { Demo } from "./demo.ts";
+import type { Moments, UnitMoments } from "./oracle.ts";
+import { type Place, user } from "./place.ts";
+import { choose } from "./services.ts";
+
+/** Programs, configuration and descriptors for another root and user, and no state. */
+export function prepare({ place, services }: Demo, root: string, as: string): Place {
+  const other: Place = { ...place, root, user: place.user === null ? null : user(as) };
+  mkdirSync(root, { recursive: true });
+  const { services: all } = choose(undefined);
+  const chosen = all.filter(({ name }) => services.includes(name) || name === "hero_agent");
+  configure(other, chosen, true);
+  writeFileSync(join(root, "cfg", "demo.json"), JSON.stringify(other), { mode: 0o600 });
+  return other;
+}
+
+/** Times in snapshots are whole milliseconds. */
+const COARSE = 1_000_000n;
+
+/** A snapshot's moments, on the clock that the journal has. */
+export function momentsOf(snapshot: Snapshot): Moments {
+  const [mono = 0, epoch = 0] = native.clocks();
+  const at = (ms: number | null) => BigInt(Math.round(mono + ((ms ?? 0) - epoch) * 1e6));
+  const all = unitsOf(snapshot);
+  const units: Record<string, UnitMoments> = {};
+  for (const { id, cut } of all) {
+    const [, flushed, stopped] = cut;
+    units[id] = { flushed: at(flushed) - COARSE, stopped: at(stopped) + COARSE };
+  }
+  const [writers, , , thaw] = all[0]?.cut ?? [null, null, null, null];
+  return { writersStopped: at(writers) - COARSE, continued: at(thaw) + COARSE, units };
+}
