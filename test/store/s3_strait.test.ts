@@ -33,7 +33,7 @@ interface Kept {
 onServers((server) => {
   it("loses nothing over bad ways, while a third prunes", async () => {
     using place = temporary();
-    const seed = Number(process.env.SEED ?? Date.now() % 100_000);
+    const seed = Number(process.env.SEED ?? 7);
     const address = fresh();
     const own = await fixture(place.path, server().store(address));
     const kept: Kept[] = [];
