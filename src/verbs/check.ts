@@ -8,7 +8,7 @@ import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { decodeConfig } from "../format/config.ts";
 import { bareName, objectPath } from "../repo/layout.ts";
-import { isMiss } from "../repo/objects.ts";
+import { isMiss, stray } from "../repo/objects.ts";
 import { doubtful } from "../repo/records.ts";
 import type { Repository } from "../repo/repository.ts";
 import { unitsOf } from "../repo/units.ts";
@@ -73,7 +73,11 @@ async function once(
       try {
         OPEN[kind](repository, bareName(name) ?? "", await repository.get(name));
       } catch (error) {
-        problems.push({ object: name, message: toFailure(error).message });
+        const failure = toFailure(error);
+        // What an init that was cut off left is no loss: nobody has its root.
+        if (kind === "slot" || !stray(failure)) {
+          problems.push({ object: name, message: failure.message });
+        }
       }
     });
   }

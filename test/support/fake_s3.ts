@@ -42,7 +42,7 @@ export interface FakeS3 extends Disposable {
   readonly bucket: Bucket;
   seen: Seen[];
   script: (seen: Seen) => Fault | undefined;
-  open(options?: S3Options): FarStore;
+  open(options?: Omit<S3Options, "settings">): FarStore;
 }
 
 interface FakeOptions {
@@ -133,10 +133,10 @@ export async function startFake(options: FakeOptions = {}): Promise<FakeS3> {
     seen: [],
     script: () => undefined,
     open(more = {}) {
-      const { runtime = systemRuntime(), wire = openWire(SILENCE), settings = {} } = more;
-      const place = findPlace("//bucket/pre", { endpoint, region: REGION, ...settings });
-      const credentials = { ...KEYS, ...(settings as object) };
-      return openS3Store(place, credentials, { ...more, runtime, wire });
+      const { runtime = systemRuntime(), wire = openWire(SILENCE) } = more;
+      const settings = { ...KEYS, region: REGION, endpoint };
+      const place = findPlace("//bucket/pre", settings);
+      return openS3Store(place, settings, { ...more, settings, runtime, wire });
     },
     [Symbol.dispose]() {
       server.close();
