@@ -12,8 +12,17 @@ export async function listAll(store: Store, kind: Kind): Promise<Listed[]> {
   return found;
 }
 
+/** What was changed on the way is read once more: without a key a run would fail late. */
 export async function getChecked(store: Store, path: string): Promise<Buffer> {
-  const bytes = await store.get(path);
+  try {
+    return checked(await store.get(path), path);
+  } catch (error) {
+    if (toFailure(error).code !== "damaged") throw error;
+    return checked(await store.get(path), path);
+  }
+}
+
+function checked(bytes: Buffer, path: string): Buffer {
   checkName(native.contentHash(bytes), path);
   return bytes;
 }

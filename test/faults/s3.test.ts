@@ -134,3 +134,14 @@ it("an init that is cut off anywhere leaves nothing that a check would complain 
     expect(failure).toMatchObject({ code: "disk_full" });
   }
 }, 60_000);
+
+it("a small object that was changed on the way is read again, and nothing fails", async () => {
+  const corrupted = faultsOf("get").find(({ name }) => name === "corrupted")?.fault;
+  for (const { kind, number } of work.golden.get("backup") ?? []) {
+    if (kind !== "get") continue;
+    const { failure } = await trial(work, "backup", (now) =>
+      now.number === number ? corrupted : undefined,
+    );
+    expect(failure, `request ${number}`).toBeNull();
+  }
+}, 60_000);
