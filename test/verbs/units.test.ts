@@ -219,6 +219,20 @@ describe("a unit", () => {
     await expect(f.save([], { units: [unit], instance: "viewed" })).rejects.toThrow("view");
   });
 
+  it("finds what another brought in the same backup", async () => {
+    const same = randomBytes(300_000);
+    put("twin/one/file", "");
+    put("twin/two/file", "");
+    for (const id of ["one", "two"]) writeFileSync(at(`twin/${id}/file`), same);
+    const units = ["one", "two"].map((id) => plan(`twin/${id}`, id, [`twin/${id}`]));
+    const { snapshot, newBytes } = await f.save([], { units, instance: "twin" });
+    expect(newBytes).toBeLessThan(same.length * 1.2);
+    expect(total(snapshot, "bytes")).toBe(same.length * 2);
+    await f.bring(snapshot, at("twin"), at("twins"));
+    for (const id of ["one", "two"])
+      expect(readFileSync(join(at("twins"), id, "file")).equals(same)).toBe(true);
+  });
+
   it("keeps hard links across units", async () => {
     put("linked/one/file", "same");
     mkdirSync(at("linked/two"), { recursive: true });

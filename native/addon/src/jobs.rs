@@ -40,6 +40,7 @@ pub(crate) struct Run {
     pub ring: Arc<Ring>,
     pub table: Arc<Table>,
     pub needed: Arc<IdSet>,
+    pub claimed: Arc<IdSet>,
     pub leaving: Arc<Mutex<Vec<Indexed>>>,
     bridge: Arc<Bridge>,
     ingest: Arc<OnceLock<Arc<Ingest>>>,
@@ -60,6 +61,7 @@ pub fn start(
         ring: Arc::new(keyring.ring.lock().expect("no panic").clone()),
         table: index.sealed(),
         needed: index.needed.clone(),
+        claimed: index.claimed.clone(),
         leaving: index.leaving.clone(),
         bridge: bridge.clone(),
         ingest: Arc::default(),
@@ -201,7 +203,10 @@ impl Run {
             workers: spec.workers,
             dry: spec.flags[2] || compare,
         };
-        let job = Arc::new(Ingest::new(plan, sink, self.table.clone(), self.reader()?)?);
+        // A comparison looks at every page of its own, and stores none.
+        let claimed = if compare { Arc::default() } else { self.claimed.clone() };
+        let job = Ingest::new(plan, sink, self.table.clone(), claimed, self.reader()?)?;
+        let job = Arc::new(job);
         let _ = self.ingest.set(job.clone());
         let outcome = if spec.verb == "stream" { self.stream(&job)? } else { job.run()? };
         for t in std::mem::take(&mut *job.troubles.lock().expect("no panic")) {

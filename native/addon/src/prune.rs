@@ -105,7 +105,8 @@ impl Run {
     pub(crate) fn copy(&self) -> CoreResult<String> {
         let sink = self.sink()?;
         let table = self.table.clone();
-        let chunks = Arc::new(Chunks::new(sink.clone(), table, self.spec.level, false)?);
+        let chunks =
+            Arc::new(Chunks::new(sink.clone(), table, Arc::default(), self.spec.level, false)?);
         let mut worker = Worker::new(chunks)?;
         let fetch = self.fetch();
         for source in self.leaving.lock().expect("no panic").iter() {

@@ -19,6 +19,8 @@ pub struct Index {
     present: Present,
     /// Chunks that mark jobs reached.
     pub(crate) needed: Arc<IdSet>,
+    /// Chunks that ingest jobs stored: what one unit of a backup brought, the next finds.
+    pub(crate) claimed: Arc<IdSet>,
     /// Packs of which copy jobs save what is needed.
     pub(crate) leaving: Arc<Mutex<Vec<Indexed>>>,
 }
@@ -45,6 +47,7 @@ impl Index {
             table: Mutex::default(),
             present: present.collect(),
             needed: Arc::default(),
+            claimed: Arc::default(),
             leaving: Arc::default(),
         }
     }

@@ -102,7 +102,7 @@ impl Transfer {
         let (ring, table) = self.to.clone();
         let spec = &self.spec;
         let sink = self.bridge.open_sink(ring, spec.claim, spec.slots)?;
-        let chunks = Arc::new(Chunks::new(sink, table, spec.level, false)?);
+        let chunks = Arc::new(Chunks::new(sink, table, Arc::default(), spec.level, false)?);
         let _ = self.chunks.set(chunks.clone());
         Gather::new(Arc::new(self.reader(true)?), chunks, spec.workers, self.read.clone())
     }

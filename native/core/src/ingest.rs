@@ -6,6 +6,7 @@
 use crate::dir::Dir;
 use crate::error::{Error, Result};
 use crate::folder::{self, Choice, Folder, Segment, Step};
+use crate::id_set::IdSet;
 use crate::index::Table;
 use crate::pack::Id;
 use crate::page::Entry;
@@ -91,8 +92,15 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn new(spec: Spec, sink: Arc<Sink>, table: Arc<Table>, reader: Reader) -> Result<Job> {
-        let chunks = Arc::new(Chunks::new(sink, table, spec.level, spec.dry)?);
+    /// `claimed` is that of the jobs before, which together are one backup.
+    pub fn new(
+        spec: Spec,
+        sink: Arc<Sink>,
+        table: Arc<Table>,
+        claimed: Arc<IdSet>,
+        reader: Reader,
+    ) -> Result<Job> {
+        let chunks = Arc::new(Chunks::new(sink, table, claimed, spec.level, spec.dry)?);
         let excludes = match spec.exclude.is_empty() {
             true => None,
             false => Some(Arc::new(Rules::new(b"/", &spec.exclude.join("\n"), None)?)),

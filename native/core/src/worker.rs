@@ -33,7 +33,7 @@ pub struct Chunks {
     pub table: Arc<Table>,
     ids: [[u8; 32]; 3],
     pub cutter: Cutter,
-    claimed: IdSet,
+    claimed: Arc<IdSet>,
     pub new_bytes: AtomicU64,
     level: i32,
     /// A dry run keeps pages here and stores nothing.
@@ -41,14 +41,21 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    pub fn new(sink: Arc<Sink>, table: Arc<Table>, level: i32, dry: bool) -> Result<Chunks> {
+    /// What is in `claimed` is stored already, or by who put it there, and lies in no table yet.
+    pub fn new(
+        sink: Arc<Sink>,
+        table: Arc<Table>,
+        claimed: Arc<IdSet>,
+        level: i32,
+        dry: bool,
+    ) -> Result<Chunks> {
         let domain = sink.ring.domain()?;
         Ok(Chunks {
             sink,
             table,
             ids: domain.ids,
             cutter: Cutter::new(domain.cutter, &domain.cut_key),
-            claimed: IdSet::default(),
+            claimed,
             new_bytes: AtomicU64::new(0),
             level,
             dry: dry.then(Mutex::default),
