@@ -1,4 +1,4 @@
-/** Where trials take place: a demo instance on a file system of a kind, started once for many cuts. */
+/** Where trials take place: a demo instance on some file system, started once for many cuts. */
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Demo, startDemo } from "../demo/demo.ts";
@@ -17,14 +17,14 @@ const PACE = 2;
 export const runs = process.getuid?.() === 0 && has("python3");
 
 /** The reason, when this machine cannot have such a file system. */
-export async function ground(kind: Kind, seed: number): Promise<Ground | string> {
+export async function ground(kind: Kind, seed: number, pace = PACE): Promise<Ground | string> {
   const place = fileSystem(kind);
   if (typeof place === "string") return place;
   for (const path of [place.path, dirname(place.path)]) chmodSync(path, 0o711);
   const at = (name: string) => join(place.path, name);
   mkdirSync(at("journals"));
   try {
-    const demo = await startDemo({ root: at("source"), seed, pace: PACE });
+    const demo = await startDemo({ root: at("source"), seed, pace });
     return {
       demo,
       fresh(name) {

@@ -41,7 +41,16 @@ export function summary(rows: readonly Row[]): string[] {
   });
 }
 
-const words = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+/** Columns as wide as their widest cell, which is how tables are kept here. */
+function table(rows: readonly Row[]): string[] {
+  const widths = COLUMNS.map((name) =>
+    Math.max(3, name.length, ...rows.map((one) => one[name].length)),
+  );
+  const words = (cells: readonly string[]) =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  const rule = words(widths.map((width) => "-".repeat(width)));
+  return [words(COLUMNS), rule, ...rows.map((one) => words(COLUMNS.map((name) => one[name])))];
+}
 
 function rowsOf(text: string): Row[] {
   const lines = text.split("\n").filter((line) => /^\| \d/.test(line));
@@ -62,9 +71,7 @@ export function writeDown(file: string, added: Row): void {
     "between the first stop and the last; `promised` and `forbidden`: what the oracle asks for.\n",
     ...summary(rows),
     "",
-    words(COLUMNS),
-    words(COLUMNS.map(() => "---")),
-    ...rows.map((one) => words(COLUMNS.map((name) => one[name]))),
+    ...table(rows),
   ];
   writeFileSync(file, `${text.join("\n")}\n`);
 }
