@@ -50,8 +50,11 @@ const text = (hex: string) => Buffer.from(hex, "hex").toString("utf8");
 
 /** Sets right what one file says; a file that is gone was set right. */
 export async function mendFile(file: string): Promise<Mended> {
-  if (!existsSync(file)) return { file, busy: false, thawed: 0, undone: 0, failed: [] };
+  const nothing = { file, busy: false, thawed: 0, undone: 0, failed: [] };
+  if (!existsSync(file)) return nothing;
   const said = (await run(file)).split(" ");
+  // Its own watchdog may have been at it, and was done first.
+  if (said[0] === "refused" && !existsSync(file)) return nothing;
   if (said[0] === "refused") throw new Failure("not_still", text(said[1] ?? ""));
   const failed = (said[3] ?? "").split(",").filter(Boolean).map(text);
   const [busy, thawed, undone] = [said[0] === "busy", Number(said[1] ?? 0), Number(said[2] ?? 0)];

@@ -183,4 +183,15 @@ describe("after the watchdog was killed", () => {
     await thaw(here.path, true);
     expect(await thaw(here.path)).toEqual([]);
   });
+
+  it("finds nothing to do in a file that its own watchdog takes away meanwhile", async () => {
+    using here = place();
+    for (let turn = 0; turn < 20; turn++) {
+      const file = here.at(`barrier-${turn}`);
+      const watchdog = await Watchdog.start(file, LONG);
+      const looks = Array.from({ length: 4 }, () => mendFile(file));
+      await watchdog[Symbol.asyncDispose]();
+      for (const { failed } of await Promise.all(looks)) expect(failed).toEqual([]);
+    }
+  });
 });

@@ -1,0 +1,127 @@
+/** Kills a cut of the demo instance in its window, and looks what stands then and later. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { native } from "../../src/seam/native.ts";
+import { PROJECT, socketsOf } from "../demo/place.ts";
+import { isGone, know } from "../demo/processes.ts";
+import { isReady } from "../demo/ready.ts";
+import { resp } from "../demo/resp.ts";
+import { choose } from "../demo/services.ts";
+import { until } from "../demo/supervisor.ts";
+import type { Ground } from "./ground.ts";
+
+export type Who = "holdall" | "watchdog" | "group";
+
+const PROGRAM = join(PROJECT, ".build", "test", "trials", "victim.js");
+const UNDONE = "holdall:undone";
+
+/** Gives the flush of Redis something to undo that can be seen. */
+export function plantUndo({ demo }: Ground): void {
+  const file = join(demo.root, "holdall.toml");
+  const text = readFileSync(file, "utf8");
+  const last = 'until = "aof_buffer_length:0\\r"\n';
+  const undo = [
+    "[[state.flush.undo]]",
+    'redis = "var/sockets/redis/redis.sock"',
+    `command = ["SET", "${UNDONE}", "yes"]`,
+    'expect = "OK"',
+  ];
+  if (!text.includes(last)) throw new Error("the flush of Redis is another one");
+  writeFileSync(file, text.replace(last, `${last}\n${undo.join("\n")}\n`));
+}
+
+async function redis({ demo }: Ground, ...words: string[]): Promise<unknown> {
+  using to = await resp(join(socketsOf(demo.place, "redis"), "redis.sock"));
+  // Awaited here: the connection must not end before.
+  return await to.send(...words);
+}
+
+/** Processes of the instance, and those of them that stand. */
+function standing({ demo }: Ground): { all: number; stopped: number } {
+  const processes = native.census([]);
+  const pids = new Set([demo.supervisor.pid]);
+  for (let before = 0; before !== pids.size; ) {
+    before = pids.size;
+    for (const { pid, parent } of processes) if (pids.has(parent)) pids.add(pid);
+  }
+  const own = processes.filter(({ pid }) => pids.has(pid));
+  return { all: own.length, stopped: own.filter(({ state }) => state === "T").length };
+}
+
+/** Runs one cut to its end. */
+export async function runCut(made: Ground): Promise<void> {
+  const said: string[] = [];
+  await start(made, "", (line) => said.push(line)).ended;
+  if (said.at(-1) !== "cut") throw new Error(`not cut: ${said.join(", ")}`);
+}
+
+function start(made: Ground, at: string, heard: (line: string) => void) {
+  const child: ChildProcess = spawn(process.execPath, [PROGRAM, made.demo.root, at], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (child.stdout === null) throw new Error("has no output");
+  createInterface(child.stdout).on("line", heard);
+  const ended = new Promise<void>((done) => child.once("close", () => done()));
+  return { pid: child.pid ?? 0, ended };
+}
+
+const watchdogOf = (pid: number) =>
+  native.census([]).find((p) => p.parent === pid && p.name === "holdall-watchdo")?.pid;
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function strike(who: Who, victim: number, watchdog: number | undefined): void {
+  if (who !== "holdall" && watchdog !== undefined) end(watchdog);
+  if (who !== "watchdog") end(victim);
+}
+
+export interface Struck {
+  /** How many processes of the instance stood when it was done. */
+  readonly stood: number;
+}
+
+/**
+ * Resolves when whoever was killed is gone and whoever was not has ended by itself. At the step it
+ * stays until somebody is killed.
+ */
+export async function killed(made: Ground, who: Who, step: string): Promise<Struck> {
+  await redis(made, "DEL", UNDONE);
+  let reached = () => {};
+  const there = new Promise<void>((done) => {
+    reached = done;
+  });
+  const victim = start(made, step, (line) => line === `step ${step}` && reached());
+  await Promise.race([there, victim.ended]);
+  const watchdog = watchdogOf(victim.pid);
+  const known = watchdog === undefined ? null : know(watchdog);
+  const { stopped } = standing(made);
+  strike(who, victim.pid, watchdog);
+  await victim.ended;
+  // One that is being killed holds its file until it is gone.
+  if (who !== "holdall" && known !== null && !(await isGone(known, 30))) {
+    throw new Error(`the watchdog (pid ${known.pid}) does not end`);
+  }
+  return { stood: stopped };
+}
+
+/** Everybody runs and answers, and what was to be undone is, within some seconds. */
+export async function allRuns(made: Ground, seconds: number): Promise<void> {
+  const { place, services } = made.demo;
+  await until("some process stands", seconds, async () =>
+    standing(made).stopped === 0 ? true : null,
+  );
+  for (const service of choose(services).services) {
+    await until(`${service.name} does not answer`, seconds, () => isReady(place, service));
+  }
+  await until("not undone", seconds, async () =>
+    (await redis(made, "GET", UNDONE)) === "yes" ? true : null,
+  );
+}
