@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { native } from "../../src/seam/native.ts";
 import { PROJECT, socketsOf } from "../demo/place.ts";
 import { isGone, know } from "../demo/processes.ts";
@@ -13,6 +14,9 @@ import { until } from "../demo/supervisor.ts";
 import type { Ground } from "./ground.ts";
 
 export type Who = "holdall" | "watchdog" | "group";
+
+/** A step, or a part of the window's length after its first stop. */
+export type When = string | number;
 
 const PROGRAM = join(PROJECT, ".build", "test", "trials", "victim.js");
 const UNDONE = "holdall:undone";
@@ -50,11 +54,18 @@ function standing({ demo }: Ground): { all: number; stopped: number } {
   return { all: own.length, stopped: own.filter(({ state }) => state === "T").length };
 }
 
-/** Runs one cut to its end. */
-export async function runCut(made: Ground): Promise<void> {
+/** Runs one cut to its end; how long its window was, in milliseconds. */
+export async function windowOf(made: Ground): Promise<number> {
+  let [first, last] = [0, 0];
   const said: string[] = [];
-  await start(made, "", (line) => said.push(line)).ended;
+  const victim = start(made, "", (line) => {
+    said.push(line);
+    if (line === "step stop" && first === 0) first = performance.now();
+    if (line === "step thaw") last = performance.now();
+  });
+  await victim.ended;
   if (said.at(-1) !== "cut") throw new Error(`not cut: ${said.join(", ")}`);
+  return last - first;
 }
 
 function start(made: Ground, at: string, heard: (line: string) => void) {
@@ -74,7 +85,7 @@ function end(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has ended by itself.
+    // Its window was shorter than the last one: this kill came too late, and nobody stands.
   }
 }
 
@@ -86,22 +97,33 @@ function strike(who: Who, victim: number, watchdog: number | undefined): void {
 export interface Struck {
   /** How many processes of the instance stood when it was done. */
   readonly stood: number;
+  /** What a cut said that was refused before it stopped anybody: nothing was killed. */
+  readonly refused: string | null;
 }
 
 /**
- * Resolves when whoever was killed is gone and whoever was not has ended by itself. At the step it
- * stays until somebody is killed.
+ * Resolves when whoever was killed is gone and whoever was not has ended by itself. `when` as a
+ * step: there it stays until it is killed.
  */
-export async function killed(made: Ground, who: Who, step: string): Promise<Struck> {
+export async function killed(made: Ground, who: Who, when: When, window: number): Promise<Struck> {
   await redis(made, "DEL", UNDONE);
+  const at = typeof when === "string" ? when : "stop";
   let reached = () => {};
   const there = new Promise<void>((done) => {
     reached = done;
   });
-  const victim = start(made, step, (line) => line === `step ${step}` && reached());
-  await Promise.race([there, victim.ended]);
+  const stay = typeof when === "string" ? when : "";
+  const said: string[] = [];
+  const victim = start(made, stay, (line) => {
+    said.push(line);
+    if (line === `step ${at}`) reached();
+  });
+  const early = await Promise.race([there.then(() => false), victim.ended.then(() => true)]);
+  if (early) return { stood: 0, refused: said.at(-1) ?? "" };
+  const begun = performance.now();
   const watchdog = watchdogOf(victim.pid);
   const known = watchdog === undefined ? null : know(watchdog);
+  if (typeof when === "number") await sleep(when * window - (performance.now() - begun));
   const { stopped } = standing(made);
   strike(who, victim.pid, watchdog);
   await victim.ended;
@@ -109,7 +131,7 @@ export async function killed(made: Ground, who: Who, step: string): Promise<Stru
   if (who !== "holdall" && known !== null && !(await isGone(known, 30))) {
     throw new Error(`the watchdog (pid ${known.pid}) does not end`);
   }
-  return { stood: stopped };
+  return { stood: stopped, refused: null };
 }
 
 /** Everybody runs and answers, and what was to be undone is, within some seconds. */
