@@ -20,7 +20,9 @@ export const runs = process.getuid?.() === 0 && has("python3");
 export async function ground(kind: Kind, seed: number, pace = PACE): Promise<Ground | string> {
   const place = fileSystem(kind);
   if (typeof place === "string") return place;
-  for (const path of [place.path, dirname(place.path)]) chmodSync(path, 0o711);
+  // Services run as a user of their own; a mounted place lies in a private folder.
+  const above = kind === "folder" ? [] : [dirname(place.path)];
+  for (const path of [place.path, ...above]) chmodSync(path, 0o711);
   const at = (name: string) => join(place.path, name);
   mkdirSync(at("journals"));
   try {
