@@ -26,16 +26,21 @@ export interface Revival {
   readonly unstarted: readonly string[];
 }
 
-export interface RestoreFields {
-  readonly snapshot: string;
+/** What came of a restore, in numbers. */
+export interface RestoreResult {
   readonly entries: number;
   readonly bytes: number;
+  /** Bytes that were not there already. */
   readonly written: number;
   readonly deleted: number;
   /** Stored bytes that were read, or would be, and in how many ranges of packs. */
   readonly fetched: number;
   readonly fetches: number;
   readonly troubles: number;
+}
+
+export interface RestoreFields extends RestoreResult {
+  readonly snapshot: string;
   readonly dryRun: boolean;
   /** Of an instance only. */
   readonly instance?: Revival;

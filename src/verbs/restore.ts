@@ -4,6 +4,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { pathFields } from "../base/bytes.ts";
+import type { RestoreResult } from "../base/revival.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Section, Snapshot } from "../format/snapshot.ts";
 import { isMiss } from "../repo/objects.ts";
@@ -25,17 +26,7 @@ export interface RestoreOptions {
   readonly workers: number;
 }
 
-export interface RestoreResult {
-  readonly entries: number;
-  readonly bytes: number;
-  /** Bytes that were not there already. */
-  readonly written: number;
-  readonly deleted: number;
-  /** Stored bytes that were read, or would be, and in how many ranges of packs. */
-  readonly fetched: number;
-  readonly fetches: number;
-  readonly troubles: number;
-}
+export type { RestoreResult };
 
 /** Saved paths of which the snapshot has everything: `/` has no entry to say that it lacks some. */
 function listedWhole(snapshot: Snapshot): Buffer[] {
