@@ -74,10 +74,13 @@ async function once(
         OPEN[kind](repository, bareName(name) ?? "", await repository.get(name));
       } catch (error) {
         const failure = toFailure(error);
-        // What an init that was cut off left is no loss: nobody has its root.
         if (kind === "slot" || !stray(failure)) {
           problems.push({ object: name, message: failure.message });
+          return;
         }
+        // What an init that was cut off left is no loss, and no one can tell it from a changed one.
+        const message = `${name} is sealed under a root that nobody here has: an init was cut off, or it was changed`;
+        runtime.emit({ event: "warning", message });
       }
     });
   }
