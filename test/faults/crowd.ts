@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chance } from "../schedules/chance.ts";
+import { chance } from "../support/chance.ts";
 import { compile, MAIN } from "../support/shim.ts";
 
 export const KEY = "23".repeat(32);

@@ -7,6 +7,7 @@
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { toFailure } from "../../src/index.ts";
+import { chance } from "../support/chance.ts";
 import { faultsOf, type NamedFault } from "../support/s3_faults.ts";
 import { openWork, trial, VERBS, type Verb, type Work } from "../support/s3_work.ts";
 
@@ -21,17 +22,6 @@ beforeAll(async () => {
   work = await openWork();
 }, 60_000);
 afterAll(() => work?.[Symbol.dispose]());
-
-/** Numbers from 0 to 1, the same for the same seed. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const SECRETS = /fake-secret|Signature=/;
 
@@ -52,10 +42,8 @@ it(
         for (const fault of faultsOf(kind)) trials.push([verb, at + 1, fault]);
       }
     }
-    const next = random(SEED);
-    const some = ALL
-      ? trials
-      : Array.from({ length: SAMPLE }, () => trials[Math.floor(next() * trials.length)]);
+    const { below } = chance(SEED);
+    const some = ALL ? trials : Array.from({ length: SAMPLE }, () => trials[below(trials.length)]);
     const wrong: string[] = [];
     for (const one of some) {
       if (one === undefined) continue;
@@ -94,13 +82,13 @@ it("many faults at once that pass are ridden out", {
   timeout: ALL ? 7_200_000 : 120_000,
 }, async () => {
   for (let seed = SEED; seed < SEED + SEEDS; seed++) {
-    const next = random(seed);
-    const rate = 0.02 + next() / 10;
+    const { below, odds } = chance(seed);
+    const rate = 0.02 + below(1000) / 10_000;
     for (const verb of VERBS) {
       const where = `seed ${seed}, ${verb}, rate ${rate}`;
       const { failure, seen } = await trial(work, verb, ({ kind }) => {
         const some = faultsOf(kind).filter(({ name }) => PASSING.includes(name));
-        return next() < rate ? some[Math.floor(next() * some.length)]?.fault : undefined;
+        return odds(rate) ? some[below(some.length)]?.fault : undefined;
       });
       expect(failure, where).toBeNull();
       const most = 2 * (work.golden.get(verb)?.length ?? 0) + MORE;

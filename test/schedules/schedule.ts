@@ -15,8 +15,8 @@ import {
   type Secret,
   toFailure,
 } from "../../src/index.ts";
+import { type Chance, chance } from "../support/chance.ts";
 import { type Auditor, auditor } from "./auditor.ts";
-import { type Chance, chance } from "./chance.ts";
 import { Ledger } from "./ledger.ts";
 import type { Quiet } from "./quiet.ts";
 import { type Actor, type Ask, Scheduler, type Weather } from "./scheduler.ts";

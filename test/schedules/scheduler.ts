@@ -8,7 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { Failure } from "../../src/index.ts";
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../support/chance.ts";
 import type { Quiet } from "./quiet.ts";
 
 /** A call that waits for its turn. */

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { chance } from "./chance.ts";
+import { chance } from "../support/chance.ts";
 
 export const FILES = 5;
 /** Where the core finds them: the root folder is the test's own. */

@@ -18,7 +18,7 @@ import {
 } from "../../src/index.ts";
 import { condemn } from "../../src/repo/condemning.ts";
 import { sweep } from "../../src/repo/sweeping.ts";
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../support/chance.ts";
 import type { Forgetting, Ledger } from "./ledger.ts";
 import { difference, FILES, leftOut, SOURCE } from "./source.ts";
 

@@ -4,7 +4,7 @@
  */
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chance } from "../schedules/chance.ts";
+import { chance } from "./chance.ts";
 
 export interface Weather {
   readonly seed: number;
