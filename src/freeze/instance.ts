@@ -6,7 +6,7 @@ import { Failure, toFailure } from "../base/failure.ts";
 import { isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { unitId } from "../base/state.ts";
-import type { Instance, Service, StateUnit } from "../instance/descriptor.ts";
+import type { Hook, Instance, Service, StateUnit } from "../instance/descriptor.ts";
 import { native } from "../seam/native.ts";
 import type { Cut } from "./barrier.ts";
 import { findProcesses } from "./find.ts";
@@ -206,6 +206,20 @@ function whereIn(view: View, path: string): string {
 
 const BETWEEN = 100;
 
+/** Asks until the answers are those of a service that is well, or the time of it is over. */
+async function untilWell(scene: Scene, { steps, timeout }: Hook): Promise<void> {
+  const { clock } = scene.runtime;
+  const deadline = clock.now() + timeout;
+  for (;;) {
+    try {
+      return await actAll(scene, steps, deadline - clock.now());
+    } catch (error) {
+      if (clock.now() + BETWEEN >= deadline) throw error;
+      await clock.sleep(BETWEEN);
+    }
+  }
+}
+
 /** Starts one service and asks for its health until it is well. Fails with `not_started`. */
 export async function startService(
   runtime: Runtime,
@@ -215,18 +229,7 @@ export async function startService(
   const scene = sceneOf(runtime, root, [], "");
   try {
     if (start !== null) await actAll(scene, start.steps, start.timeout);
-    const deadline = runtime.clock.now() + (health?.timeout ?? 0);
-    for (let well = health === null; !well; ) {
-      const left = deadline - runtime.clock.now();
-      well = await actAll(scene, health?.steps ?? [], left).then(
-        () => true,
-        async (error: unknown) => {
-          if (runtime.clock.now() + BETWEEN >= deadline) throw error;
-          await runtime.clock.sleep(BETWEEN);
-          return false;
-        },
-      );
-    }
+    if (health !== null) await untilWell(scene, health);
   } catch (error) {
     const failure = toFailure(error);
     if (failure.code === "interrupted") throw failure;
