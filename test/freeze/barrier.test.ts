@@ -1,12 +1,13 @@
 /** Barriers over real processes: what is cut, who is refused, and who is killed in the middle. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { barriersLeft, thaw } from "../../src/freeze/thaw.ts";
 import * as real from "../support/processes.ts";
 import type { Order } from "../support/stand.ts";
 import { temporary } from "../support/tree.ts";
+import { twoWriters } from "../support/writers.ts";
 
 // Many processes are started; on a machine that is busy with others that takes its time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -17,22 +18,7 @@ const PROGRAM = join(import.meta.dirname, "../../.build/test/support/stand.js");
 async function world() {
   const folder = temporary();
   const at = (name: string) => join(folder.path, name);
-  for (const name of ["data/app", "data/db"]) mkdirSync(at(name), { recursive: true });
-  const app = await real.writer(at("data/app"), 3);
-  const db = await real.writer(at("data/db"), 2);
-  const order: Order = {
-    stateFolder: at("state"),
-    source: at("data"),
-    services: [
-      { service: "app", pids: [app.pid], dependsOn: ["db"] },
-      { service: "db", pids: [db.pid], dependsOn: [] },
-    ],
-    undone: at("undone"),
-    freezer: "live",
-    maxPause: 5000,
-    kill: null,
-    at: "",
-  };
+  const { app, db, order } = await twoWriters(at);
   const run = (more: Partial<Order> = {}) => {
     const child = spawn(process.execPath, [PROGRAM, JSON.stringify({ ...order, ...more })], {
       stdio: ["ignore", "pipe", "inherit"],

@@ -1,7 +1,7 @@
 /** A service alone in a cgroup is frozen whole, by the kernel; whoever is killed, it goes on. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -10,6 +10,7 @@ import { native } from "../../src/seam/native.ts";
 import * as real from "../support/processes.ts";
 import type { Order } from "../support/stand.ts";
 import { temporary } from "../support/tree.ts";
+import { twoWriters } from "../support/writers.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -41,23 +42,10 @@ describe.skipIf(made === "")("a service in a cgroup of its own", () => {
   let order: Order;
 
   beforeAll(async () => {
-    for (const name of ["data/app", "data/db"]) mkdirSync(at(name), { recursive: true });
-    app = await real.writer(at("data/app"), 3);
-    db = await real.writer(at("data/db"), 2);
+    const writers = await twoWriters(at);
+    ({ app, db } = writers);
+    order = { ...writers.order, maxPause: 20_000 };
     writeFileSync(join(made, "cgroup.procs"), String(app.pid));
-    order = {
-      stateFolder: at("state"),
-      source: at("data"),
-      services: [
-        { service: "app", pids: [app.pid], dependsOn: ["db"] },
-        { service: "db", pids: [db.pid], dependsOn: [] },
-      ],
-      undone: at("undone"),
-      freezer: "live",
-      maxPause: 20_000,
-      kill: null,
-      at: "",
-    };
   }, 60_000);
 
   afterAll(async () => {
