@@ -5,9 +5,11 @@ import { type Snapshot, unitsOf } from "../../src/index.ts";
 import { native } from "../../src/seam/native.ts";
 import { configure } from "./config.ts";
 import type { Demo } from "./demo.ts";
-import type { Moments, UnitMoments } from "./oracle.ts";
+import { momentsOf } from "./moments.ts";
+import type { Moments } from "./oracle.ts";
 import { type Place, user } from "./place.ts";
 import { choose } from "./services.ts";
+import { serviceOf } from "./unit.ts";
 
 /** Programs, configuration and descriptors for another root and user, and no state. */
 export function prepare({ place, services }: Demo, root: string, as: string): Place {
@@ -21,18 +23,22 @@ export function prepare({ place, services }: Demo, root: string, as: string): Pl
 }
 
 /** Times in snapshots are whole milliseconds. */
-const COARSE = 1_000_000n;
+const COARSE = 1e6;
 
 /** A snapshot's moments, on the clock that the journal has. */
-export function momentsOf(snapshot: Snapshot): Moments {
+export function momentsIn(snapshot: Snapshot): Moments {
   const [mono = 0, epoch = 0] = native.clocks();
-  const at = (ms: number | null) => BigInt(Math.round(mono + ((ms ?? 0) - epoch) * 1e6));
-  const all = unitsOf(snapshot);
-  const units: Record<string, UnitMoments> = {};
-  for (const { id, cut } of all) {
-    const [, flushed, stopped] = cut;
-    units[id] = { flushed: at(flushed) - COARSE, stopped: at(stopped) + COARSE };
-  }
-  const [writers, , , thaw] = all[0]?.cut ?? [null, null, null, null];
-  return { writersStopped: at(writers) - COARSE, continued: at(thaw) + COARSE, units };
+  const at = (ms: number | null) => mono + ((ms ?? 0) - epoch) * 1e6;
+  const units = unitsOf(snapshot);
+  const [writers, , , thaw] = units[0]?.cut ?? [null, null, null, null];
+  const stops = units.map(({ id, cut: [, flushed, stood] }) => {
+    const moments: [number, number] = [at(flushed) - COARSE, at(stood) + COARSE];
+    return [serviceOf(id), moments] as const;
+  });
+  return momentsOf({
+    all: at(writers) - COARSE,
+    thaw: at(thaw) + COARSE,
+    flushed: new Map(units.map(({ id, cut: [, flushed] }) => [id, at(flushed) - COARSE])),
+    stopped: new Map(stops),
+  });
 }

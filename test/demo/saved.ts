@@ -15,14 +15,20 @@ export const PAGE = 4096;
 /** Longer than the product's own: on a busy machine nobody stands in time. */
 const MAX_PAUSE = 20_000;
 
-/** Cuts the instance; its units are there to be saved until this is disposed of. */
-export async function cutDemo(runtime: Runtime, root: string): Promise<Standing> {
+/** What a backup of all of the instance would stop and cut now. */
+export async function planCut(runtime: Runtime, root: string) {
   const { inventory: found, facts } = await inventory(runtime, root);
   const choice = choose(facts, {});
   const planned = await planStanding(runtime, facts, choice, found.rows, {
     maxPause: MAX_PAUSE,
     stateFolder: `${root}.barriers`,
   });
+  return { facts, choice, planned };
+}
+
+/** Cuts the instance; its units are there to be saved until this is disposed of. */
+export async function cutDemo(runtime: Runtime, root: string): Promise<Standing> {
+  const { facts, choice, planned } = await planCut(runtime, root);
   return stand(runtime, facts, choice, planned, livePlans(facts, choice));
 }
 

@@ -2,13 +2,10 @@
 import { readFileSync } from "node:fs";
 import { openRepository, openStore, type Snapshot, systemRuntime } from "../../src/index.ts";
 
-/** Its one snapshot. */
-export async function stored(folder: string, keyFile: string): Promise<Snapshot> {
+/** Its snapshots, oldest first. */
+export async function stored(folder: string, keyFile: string): Promise<Snapshot[]> {
   const bytes = Buffer.from(readFileSync(keyFile, "utf8").trim(), "hex");
   const store = openStore(folder);
   await using repository = await openRepository(store, { kind: "keyfile", bytes }, systemRuntime());
-  const { snapshots } = await repository.snapshots();
-  const [only, ...more] = snapshots;
-  if (only === undefined || more.length > 0) throw new Error(`${snapshots.length} snapshots`);
-  return only;
+  return (await repository.snapshots()).snapshots;
 }

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Cut } from "../../src/freeze/barrier.ts";
 import type { View } from "../../src/freeze/freezer.ts";
 import { makeStill, type StillOptions, type StillPlan } from "../../src/freeze/instance.ts";
-import { choose, inventory, planStanding, systemRuntime } from "../../src/index.ts";
+import { systemRuntime } from "../../src/index.ts";
+import { planCut } from "../demo/saved.ts";
 
 /** What a backup would stop and cut now. */
 export interface Planned {
@@ -15,17 +16,8 @@ export interface Planned {
   readonly plan: StillPlan;
 }
 
-/** Longer than the product's own: on a machine that is busy with others nobody stands in time. */
-const MAX_PAUSE = 20_000;
-
 export async function planned(root: string): Promise<Planned> {
-  const runtime = systemRuntime();
-  const { inventory: found, facts } = await inventory(runtime, root);
-  const choice = choose(facts, {});
-  const { options, plan } = await planStanding(runtime, facts, choice, found.rows, {
-    maxPause: MAX_PAUSE,
-    stateFolder: `${root}.barriers`,
-  });
+  const { options, plan } = (await planCut(systemRuntime(), root)).planned;
   return { root, options, plan };
 }
 
