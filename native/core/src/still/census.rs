@@ -45,12 +45,16 @@ pub fn census(roots: Vec<Vec<u8>>) -> Vec<Process> {
 /// Parent of all kernel threads.
 const KTHREADD: u32 = 2;
 
-fn look(pid: u32, claims: &mut Claims, peers: &Peers) -> Option<Process> {
+/// The state of a process that goes on. One that has ended and is not yet waited for does not; one
+/// whose first thread alone has ended does.
+fn living(pid: u32) -> Option<procfs::Stat> {
     let stat = procfs::stat(pid)?;
-    // What has ended and is not yet waited for; one that still has other threads goes on.
-    if stat.state == b'Z' && procfs::numbers(&format!("/proc/{pid}/task")).len() < 2 {
-        return None;
-    }
+    let alone = || procfs::numbers(&format!("/proc/{pid}/task")).len() < 2;
+    (stat.state != b'Z' || !alone()).then_some(stat)
+}
+
+fn look(pid: u32, claims: &mut Claims, peers: &Peers) -> Option<Process> {
+    let stat = living(pid)?;
     let exe = link(&format!("/proc/{pid}/exe")).unwrap_or_default();
     if exe.is_empty() && (pid == KTHREADD || stat.parent == KTHREADD) {
         return None;
@@ -77,7 +81,8 @@ fn look(pid: u32, claims: &mut Claims, peers: &Peers) -> Option<Process> {
     };
     descriptors(&mut found, claims, peers);
     mappings(&mut found, claims);
-    Some(found)
+    // Who ended meanwhile could not be looked at either, and is in nobody's way.
+    (found.seen || living(pid).is_some_and(|now| now.start == found.start)).then_some(found)
 }
 
 /// `WATCHDOG_USEC`, where it is meant for this process.
