@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import {
   backup,
@@ -16,6 +17,9 @@ import {
 } from "../../src/index.ts";
 import { type Kin, pair, writeFiles } from "../support/pair.ts";
 import { temporary } from "../support/tree.ts";
+
+/** Milliseconds after which a file is not of the tick in which it is saved, and so not doubted. */
+const TICK = 20;
 
 /** What was asked for since the last look. */
 function watch(traffic: Traffic) {
@@ -69,6 +73,7 @@ describe.each(["replica", "stranger"] as const)("syncing into a %s again and aga
     const costs: unknown[] = [];
     for (let i = 1; i <= 40; i++) {
       writeFileSync(join(b.source, "changing"), `${i}`.repeat(5000));
+      await sleep(TICK);
       await b.save();
       b.here();
       b.there();
@@ -100,6 +105,7 @@ describe("a store that counts", () => {
     writeFiles(p.source, 2);
     for (let i = 0; i < 12; i++) {
       writeFileSync(join(p.source, "changing"), `${i}`.repeat(5000));
+      await sleep(TICK);
       await save();
     }
     const since = watch(traffic);
