@@ -124,8 +124,16 @@ impl Mirror {
             found => found.map_err(|e| named(e, from, name))?,
         };
         let here = |e| named(e, from, name);
+        // What goes away while the source lives is gone; a later pass says for good.
         if stat.format() == libc::S_IFDIR {
-            return self.folder(from, to, name, &stat, mapped).map(Some).map_err(here);
+            return match self.folder(from, to, name, &stat, mapped) {
+                Err(Error::Source { errno: libc::ENOENT, .. })
+                    if !stands(source.as_raw_fd(), &cname, &stat) =>
+                {
+                    gone(dir.as_raw_fd(), name).map(|()| None)
+                }
+                pair => pair.map(Some).map_err(here),
+            };
         }
         if stat.links > 1 {
             let key = Key::of(&stat).inode;
@@ -146,7 +154,6 @@ impl Mirror {
             self.other(source.as_raw_fd(), dir.as_raw_fd(), name, &stat)
         };
         match taken {
-            // What goes away while the source lives is gone; a later pass says for good.
             Err(Error::Source { errno: libc::ENOENT, .. }) => gone(dir.as_raw_fd(), name)?,
             taken => taken.map_err(here)?,
         }
@@ -249,6 +256,11 @@ impl Mirror {
         }
         target::special(dir, &entry, true)
     }
+}
+
+/// Whether a name still leads to what it led to.
+fn stands(dir: RawFd, name: &CStr, was: &Stat) -> bool {
+    posix::stat(dir, name).is_ok_and(|now| Key::of(&now).inode == Key::of(was).inode)
 }
 
 fn gone(dir: RawFd, name: &[u8]) -> Result<()> {
