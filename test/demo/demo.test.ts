@@ -100,7 +100,7 @@ describe.runIf(runs)("the demo instance", () => {
     await demo.drivers.start();
     await sleep(1500);
     copying = now();
-    adopt(demo.root, live);
+    adopt(demo.root, live, true);
     await sleep(300);
     await demo.drivers.stop();
     const report = await checkDemo(demo.root, demo.journal, stoppedAt(now()));

@@ -75,10 +75,19 @@ async function fill(place: Place, journal: string, services: readonly Service[])
   }
 }
 
-/** Copies the data of an instance; what belongs to running processes stays behind. */
-export function adopt(from: string, root: string): void {
+/**
+ * Copies the data of an instance; what belongs to running processes stays behind. Of a `running`
+ * one, what goes away before it is reached (a push to git makes folders for a moment) is left out.
+ */
+export function adopt(from: string, root: string, running = false): void {
   mkdirSync(root, { recursive: true });
-  execFileSync("cp", ["-a", "--sparse=always", join(from, "var"), join(root, "var")]);
+  const env = { ...process.env, LC_ALL: "C" };
+  const words = ["-a", "--sparse=always", join(from, "var"), join(root, "var")];
+  const { status, stderr } = spawnSync("cp", words, { env, encoding: "utf8" });
+  const told = stderr.split("\n").filter((line) => line !== "");
+  const fleeting = /: No such file or directory$|, as it was replaced while being copied$/;
+  const gone = (line: string) => running && fleeting.test(line);
+  if (status !== 0 && !(told.length > 0 && told.every(gone))) throw new Error(told.join("\n"));
   left(root);
 }
 
