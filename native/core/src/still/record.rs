@@ -6,23 +6,29 @@
 
 use super::cgroup;
 use super::pidfd::Pidfd;
-use super::procfs::{monotonic, since_boot};
+use super::procfs::{monotonic, since_boot, stat};
 use super::standstill::Known;
 use super::undo::{hex, unhex, Undo};
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{Error, ErrorKind, Read, Write};
+use std::io::{Error, ErrorKind, Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const HEAD: &str = "holdall barrier 1";
 /// How long after its deadline a watchdog that still holds the file is waited for.
 const OVERDUE: u64 = 1_000_000_000;
+/// How long one is waited for that nobody commands any more: it continues everything at once, or
+/// is being killed, which takes its time where it was writing.
+const FORSAKEN: u64 = 10_000_000_000;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Line {
+    /// Who commands the watchdog.
+    Caller(Known),
     /// Nanoseconds since the machine started, from which on nothing may stand.
     Deadline(u64),
     /// A process that is stopped.
@@ -38,6 +44,7 @@ impl Line {
     fn text(&self) -> String {
         let path = |p: &Path| hex(p.as_os_str().as_bytes());
         match self {
+            Line::Caller(Known { pid, start }) => format!("caller {pid} {start}"),
             Line::Deadline(at) => format!("deadline {at}"),
             Line::Stop(Known { pid, start }) => format!("stop {pid} {start}"),
             Line::Freeze(folder) => format!("freeze {}", path(folder)),
@@ -49,12 +56,14 @@ impl Line {
     fn parse(text: &str) -> Option<Line> {
         let (kind, rest) = text.split_once(' ')?;
         let path = || Some(PathBuf::from(OsStr::from_bytes(&unhex(rest)?)));
+        let known = || {
+            let (pid, start) = rest.split_once(' ')?;
+            Some(Known { pid: pid.parse().ok()?, start: start.parse().ok()? })
+        };
         Some(match kind {
+            "caller" => Line::Caller(known()?),
             "deadline" => Line::Deadline(rest.parse().ok()?),
-            "stop" => {
-                let (pid, start) = rest.split_once(' ')?;
-                Line::Stop(Known { pid: pid.parse().ok()?, start: start.parse().ok()? })
-            }
+            "stop" => Line::Stop(known()?),
             "freeze" => Line::Freeze(path()?),
             "home" => Line::Home(path()?),
             "undo" => Line::Undo(Undo::parse(rest)?),
@@ -120,11 +129,31 @@ pub struct Mended {
 }
 
 /// Continues all that a file names, undoes its steps, and takes the file away. `None` while its
-/// watchdog lives and is not overdue: it does this itself.
+/// watchdog lives, is commanded and is not overdue: it does this itself.
 pub fn mend(path: &Path) -> Result<Option<Mended>, Error> {
-    let mut file = OpenOptions::new().read(true).open(path)?;
-    let locked = lock(&file);
+    let file = OpenOptions::new().read(true).open(path)?;
+    let from = monotonic();
+    loop {
+        let locked = lock(&file);
+        // Its watchdog has set it right meanwhile.
+        if file.metadata()?.nlink() == 0 {
+            return Ok(Some(Mended::default()));
+        }
+        let lines = read(&file, path)?;
+        if locked || overdue(&lines) {
+            return set_right(path, &lines).map(Some);
+        }
+        if !forsaken(&lines) || monotonic() > from + FORSAKEN {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The whole lines of a file; none where it is of another run of the machine.
+fn read(mut file: &File, path: &Path) -> Result<Vec<Line>, Error> {
     let mut text = String::new();
+    file.rewind()?;
     file.read_to_string(&mut text)?;
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     let mut lines = whole.lines();
@@ -133,28 +162,34 @@ pub fn mend(path: &Path) -> Result<Option<Mended>, Error> {
         return Err(Error::new(ErrorKind::InvalidData, message));
     }
     let same_run = lines.next().and_then(|l| l.strip_prefix("boot ")) == Some(boot().as_str());
-    let lines: Vec<Line> = lines.filter_map(Line::parse).collect();
-    if !locked && !overdue(&lines) {
-        return Ok(None);
-    }
+    Ok(lines.filter(|_| same_run).filter_map(Line::parse).collect())
+}
+
+fn set_right(path: &Path, lines: &[Line]) -> Result<Mended, Error> {
     let mut mended = Mended::default();
-    if same_run {
-        for line in lines.iter().rev() {
-            mended.thawed += usize::from(thaw(line));
-        }
-        for line in lines.iter().rev() {
-            if let Line::Undo(step) = line {
-                match step.act() {
-                    Ok(()) => mended.undone += 1,
-                    Err(why) => mended.failed.push(why),
-                }
+    for line in lines.iter().rev() {
+        mended.thawed += usize::from(thaw(line));
+    }
+    for line in lines.iter().rev() {
+        if let Line::Undo(step) = line {
+            match step.act() {
+                Ok(()) => mended.undone += 1,
+                Err(why) => mended.failed.push(why),
             }
         }
     }
     if mended.failed.is_empty() {
         std::fs::remove_file(path)?;
     }
-    Ok(Some(mended))
+    Ok(mended)
+}
+
+/// Whether nobody commands the watchdog any more.
+fn forsaken(lines: &[Line]) -> bool {
+    let lives = |known: &Known| {
+        stat(known.pid).is_some_and(|s| s.start == known.start && !matches!(s.state, b'Z' | b'X'))
+    };
+    lines.iter().any(|line| matches!(line, Line::Caller(known) if !lives(known)))
 }
 
 fn overdue(lines: &[Line]) -> bool {
@@ -199,6 +234,7 @@ mod tests {
     #[test]
     fn lines_come_back() {
         let lines = [
+            Line::Caller(Known { pid: 3, start: 4 }),
             Line::Deadline(7),
             Line::Stop(Known { pid: 1, start: 2 }),
             Line::Freeze("/a b".into()),
@@ -234,6 +270,46 @@ mod tests {
         assert_eq!(mend(&path).expect("it can be read"), None);
         record.add([Line::Deadline(0)].into_iter()).expect("written");
         assert_eq!(mend(&path).expect("it can be read"), Some(Mended::default()));
+        std::fs::remove_dir(folder).expect("it is empty");
+    }
+
+    #[test]
+    fn one_that_nobody_commands_is_waited_for() {
+        let folder = folder();
+        let path = folder.join("forsaken");
+        let own = std::process::id();
+        let start = stat(own).expect("it runs").start;
+        for (start, waits) in [(start, false), (start + 1, true)] {
+            let mut record = Record::create(&path).expect("it can be made");
+            let undo = Undo::Run(vec![b"true".to_vec()]);
+            let lines = [Line::Caller(Known { pid: own, start }), Line::Undo(undo)];
+            record.add(lines.into_iter()).expect("written");
+            let killed = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(200));
+                drop(record);
+            });
+            let mended = mend(&path).expect("it can be read");
+            assert_eq!(mended.map(|m| m.undone), waits.then_some(1));
+            killed.join().expect("it ends");
+            let _ = std::fs::remove_file(&path);
+        }
+        std::fs::remove_dir(folder).expect("it is empty");
+    }
+
+    #[test]
+    fn what_its_watchdog_sets_right_meanwhile_is_not_undone_twice() {
+        let folder = folder();
+        let path = folder.join("done");
+        let mut record = Record::create(&path).expect("it can be made");
+        let undo = Undo::Run(vec![b"true".to_vec()]);
+        let lines = [Line::Caller(Known { pid: u32::MAX, start: 0 }), Line::Undo(undo)];
+        record.add(lines.into_iter()).expect("written");
+        let watchdog = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            record.remove();
+        });
+        assert_eq!(mend(&path).expect("it can be read"), Some(Mended::default()));
+        watchdog.join().expect("it ends");
         std::fs::remove_dir(folder).expect("it is empty");
     }
 

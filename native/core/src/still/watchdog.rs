@@ -15,7 +15,7 @@
 //! cannot be done is answered `refused TEXT`, and after the deadline everything but `thaw`.
 
 use super::cgroup;
-use super::procfs::{monotonic, since_boot};
+use super::procfs::{monotonic, since_boot, stat};
 use super::record::{Line, Record};
 use super::standstill::{Known, Standstill, Stood};
 use super::undo::{hex, unhex, Undo};
@@ -71,7 +71,7 @@ impl Watchdog {
         let mut record = Record::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         self.home = cgroup::leave();
         let home = self.home.clone().map(Line::Home);
-        record.add(home.into_iter()).map_err(|e| e.to_string())?;
+        record.add(caller().into_iter().chain(home)).map_err(|e| e.to_string())?;
         self.record = Some(record);
         let home = self.home.as_deref().unwrap_or(Path::new(""));
         Ok(format!("begun {}", hex(home.as_os_str().as_bytes())))
@@ -153,6 +153,12 @@ impl Watchdog {
             cgroup::come_back(&home);
         }
     }
+}
+
+/// Who started this process and holds the other end of its input.
+fn caller() -> Option<Line> {
+    let pid = std::os::unix::process::parent_id();
+    stat(pid).map(|stat| Line::Caller(Known { pid, start: stat.start }))
 }
 
 fn go_on(deadline: Option<u64>, ended: Ended) -> Result<(), String> {
