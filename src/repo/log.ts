@@ -6,6 +6,7 @@
  * snapshot the latest counts.
  */
 import { hex } from "../base/bytes.ts";
+import { Failure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
@@ -45,6 +46,13 @@ export interface Stored {
   readonly unreadable: { name: string; reason: string }[];
   /** Bare names of records that cannot be read and have a tombstone: they need nothing. */
   readonly givenUp: readonly string[];
+}
+
+/** Why nothing is removed while such a record is there. */
+export function needsUnknown({ name, reason }: { name: string; reason: string }): Failure {
+  const next = `put it back, or give it up: holdall forget ${uploadId(name)}`;
+  const message = `${name} cannot be read (${reason}), so nobody knows what it needs; nothing is removed; ${next}`;
+  return new Failure("snapshots_unreadable", message);
 }
 
 export class Log {

@@ -12,6 +12,7 @@ import type { Index } from "../seam/native.ts";
 import type { Listed } from "../store/store.ts";
 import { anew, drive } from "./drive.ts";
 import { bareNames, objectPath, uploadId } from "./layout.ts";
+import { needsUnknown } from "./log.ts";
 import { byPack, markWhole } from "./marking.ts";
 import {
   type Action,
@@ -210,12 +211,7 @@ class Acts {
   private async snapshots(): Promise<Stored[]> {
     const { found, unreadable, givenUp } = await this.repository.log.stored();
     const [bad] = unreadable;
-    if (bad !== undefined) {
-      throw new Failure(
-        "snapshots_unreadable",
-        `${bad.name} cannot be read, so nobody knows what it needs; nothing is removed: ${bad.reason}`,
-      );
-    }
+    if (bad !== undefined) throw needsUnknown(bad);
     const unread = givenUp.flatMap((name) => [name, alias(uploadId(name))].map(blank));
     const readable = found.flatMap(({ name, snapshot }): Stored[] => {
       allow("prune", snapshot.flags, `snapshot ${hex(snapshot.id).slice(0, 8)}`);

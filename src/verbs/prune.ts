@@ -8,7 +8,7 @@ import { Failure, toFailure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { type Compacted, compact } from "../repo/compacting.ts";
 import { condemn, type Facts, type PackFacts } from "../repo/condemning.ts";
-import { uploadId } from "../repo/layout.ts";
+import { needsUnknown } from "../repo/log.ts";
 import { type Condemned, ofType } from "../repo/protocol/records.ts";
 import { believed, doubtful } from "../repo/records.ts";
 import type { Repository } from "../repo/repository.ts";
@@ -128,11 +128,7 @@ export async function prune(
   const known = await repository.snapshots();
   repository.allow("prune", known);
   const [bad] = known.unreadable;
-  if (bad !== undefined) {
-    const give = `put it back, or give it up: holdall forget ${uploadId(bad.name)}`;
-    const message = `${bad.name} cannot be read, so nobody knows what it needs; nothing is removed; ${give}`;
-    throw new Failure("snapshots_unreadable", message);
-  }
+  if (bad !== undefined) throw needsUnknown(bad);
   const before = await bytesOfPacks(repository);
   const run = new Run(runtime, repository, options);
   if (options.dryRun) return run.dry(before);
