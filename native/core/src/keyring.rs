@@ -12,8 +12,9 @@ pub const KDF_CEILING: (u32, u32, u32) = (4 << 20, 64, 64);
 /// Floor on creation: 64 MiB, 3 passes.
 pub const KDF_FLOOR: (u32, u32) = (64 << 10, 3);
 
-/// Numbers of roles; 2 is the index's.
+/// Numbers of roles.
 const CONTROL: u8 = 1;
+const INDEX: u8 = 2;
 const ADMIN: u8 = 3;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -247,9 +248,9 @@ impl Keyring {
                 let epoch = self.epochs.last();
                 return epoch
                     .map(|e| (&e.key, &self.replica))
-                    .ok_or_else(|| Error::Missing("no domain key".into()));
+                    .ok_or_else(|| Error::Missing("no domain key is here".into()));
             }
-            Type::Index => 2,
+            Type::Index => INDEX,
             _ => CONTROL,
         };
         Ok((self.role(role)?, &self.replica))
@@ -257,7 +258,13 @@ impl Keyring {
 
     fn role(&self, role: u8) -> Result<&Key> {
         let key = self.roles.iter().find(|(r, _)| *r == role).map(|(_, k)| k);
-        key.ok_or_else(|| Error::Missing(format!("no key of role {role}")))
+        let name = match role {
+            CONTROL => "control",
+            INDEX => "index",
+            _ => "admin",
+        };
+        let text = || format!("the {name} key is not here: its key object is missing or damaged");
+        key.ok_or_else(|| Error::Missing(text()))
     }
 
     /// The tag that a record which deletes carries inside: only who holds the admin key makes it.
@@ -290,7 +297,7 @@ impl Keyring {
     }
 
     pub fn domain(&self) -> Result<Arc<Domain>> {
-        self.domains.first().cloned().ok_or_else(|| Error::Missing("no domain key".into()))
+        self.domains.first().cloned().ok_or_else(|| Error::Missing("no domain key is here".into()))
     }
 }
 
