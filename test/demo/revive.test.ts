@@ -7,9 +7,10 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hex } from "../../src/index.ts";
 import { MAIN, world } from "../support/command.ts";
 import { stored } from "../support/stored.ts";
-import { checkDemo } from "./check.ts";
+import { checkDemo, digests } from "./check.ts";
 import { type Demo, startDemo } from "./demo.ts";
 import { has } from "./parts.ts";
 import { dataOf } from "./place.ts";
@@ -26,6 +27,8 @@ chmodSync(w.place.path, 0o711);
 const root = w.at("source");
 const target = join(w.place.path, "a-long-name/".repeat(10), "target");
 let demo: Demo;
+/** Of each unit that the journal has, when the drivers had ended. */
+let hashes: Record<string, string>;
 
 beforeAll(async () => {
   if (runs) demo = await startDemo({ root });
@@ -53,8 +56,10 @@ describe.runIf(runs)("a running instance", () => {
     expect(said).toMatch(/stood still \d+ ms at \d\d:/);
     await sleep(500);
     await demo.drivers.stop();
+    hashes = await digests(root, demo.journal);
+    expect(w.run([...argv.slice(1), "--tag", "left-alone"]).status).toBe(0);
     await demo.stop();
-  }, 120_000);
+  }, 240_000);
 
   it("says what does not fit before it writes anything", async () => {
     const none = w.at("none");
@@ -80,11 +85,14 @@ describe.runIf(runs)("a running instance", () => {
   it("comes back at a longer root for another user, and has what it must have", async () => {
     const place = prepare(demo, target, "www-data");
     const options = ["--instance", target, "--owner", "nobody=www-data"];
-    const dry = w.json(["restore", "latest", ...options, "--dry-run"]);
+    const [driven] = await stored(w.at("repo"), w.at("key"));
+    if (driven === undefined) throw new Error("nothing was saved");
+    const id = hex(driven.id);
+    const dry = w.json(["restore", id, ...options, "--dry-run"]);
     expect(dry).toMatchObject({ dryRun: true, instance: { from: root, to: target, remapped: [] } });
     expect(existsSync(join(dataOf(place, "postgres"), "data"))).toBe(false);
 
-    const { instance } = w.json(["restore", "latest", ...options]) as {
+    const { instance } = w.json(["restore", id, ...options]) as {
       instance: Record<string, string[]>;
     };
     expect(instance.outside).toEqual([]);
@@ -101,11 +109,27 @@ describe.runIf(runs)("a running instance", () => {
 
     await using back = await startDemo({ root: target, user: "www-data", broken: true });
     expect(back.silent).toEqual([]);
-    const [snapshot, ...more] = await stored(w.at("repo"), w.at("key"));
-    if (snapshot === undefined || more.length > 0) throw new Error("not one snapshot");
-    const report = await checkDemo(target, demo.journal, momentsIn(snapshot));
+    const report = await checkDemo(target, demo.journal, momentsIn(driven));
     expect(report.findings).toEqual([]);
     for (const number of [report.promised, report.forbidden, report.present])
       expect(number).toBeGreaterThan(20);
   }, 120_000);
+});
+
+describe.runIf(runs)("an instance saved when it was left alone", () => {
+  it.each([
+    ["near", "daemon"],
+    [`${"another-long-name/".repeat(8)}far`, "www-data"],
+  ])(
+    "is the same to its clients at %s, for %s",
+    async (folder, user) => {
+      const other = join(w.place.path, folder);
+      prepare(demo, other, user);
+      const options = ["--instance", other, "--owner", `nobody=${user}`, "--no-start"];
+      expect(w.run(["restore", "latest", ...options]).status).toBe(0);
+      await using _ = await startDemo({ root: other, user });
+      expect(await digests(other, demo.journal)).toEqual(hashes);
+    },
+    120_000,
+  );
 });
