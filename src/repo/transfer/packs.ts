@@ -54,7 +54,8 @@ async function copyPack(copy: PackCopy, whole: WholePack): Promise<Contents | nu
   const { pack, length } = whole;
   if (length <= AT_ONCE) return passOn(copy, pack, () => copy.from.get(objectPath("pack", pack)));
   using spool = new Spool(spoolFolder(copy.to.cache));
-  return passOn(copy, pack, () => takeIn(copy, whole, spool));
+  // Awaited here: the spool goes when this returns.
+  return await passOn(copy, pack, () => takeIn(copy, whole, spool));
 }
 
 async function passOn(
