@@ -11,22 +11,37 @@ import {
 } from "../../src/index.ts";
 import { retry } from "../../src/store/retry.ts";
 import { noise } from "../support/noise.ts";
+import { all } from "../support/outcome.ts";
+import { fresh, onServers } from "../support/s3server.ts";
+import { strait } from "../support/strait.ts";
 
 const BYTES = noise(3, 100_000);
 
-/** In pieces of 7,000 bytes, each of which spoils the one before it. */
-function inPieces(bytes: Buffer): Spooled {
-  const window = Buffer.alloc(7000);
-  return {
+/** Its pieces, and how many of those who asked for them have not come to an end. */
+function counted(bytes: Buffer, size: number) {
+  let reading = 0;
+  const body: Spooled = {
     length: bytes.length,
     async *pieces(offset, length) {
-      for (let at = offset; at < offset + length; at += window.length) {
-        const n = bytes.copy(window, 0, at, Math.min(at + window.length, offset + length));
-        yield window.subarray(0, n);
+      // Each piece spoils the one before it.
+      const window = Buffer.alloc(size);
+      reading++;
+      try {
+        for (let at = offset; at < offset + length; at += size) {
+          window.fill(0);
+          const n = bytes.copy(window, 0, at, Math.min(at + size, offset + length));
+          yield window.subarray(0, n);
+        }
+      } finally {
+        window.fill(0);
+        reading--;
       }
     },
   };
+  return { body, reading: () => reading };
 }
+
+const inPieces = (bytes: Buffer): Body => counted(bytes, 7000).body;
 
 const ranges = (bytes: Buffer) => async (offset: number, length: number) =>
   bytes.subarray(offset, offset + length);
@@ -78,4 +93,53 @@ describe.each([
       expect(await put).toBe(same ? "durable" : "object_exists");
     },
   );
+});
+
+const LARGE = noise(4, 11 << 20);
+const PIECE = 64 << 10;
+/** Servers take no smaller part. */
+const part = 5 << 20;
+
+onServers((server) => {
+  it.each([
+    ["whole", 16 << 20],
+    ["in parts", part],
+  ])("go up %s over a bad way, byte for byte", async (_, single) => {
+    using way = await strait(server().endpoint, { seed: 9, delay: 0, rate: 2e9, life: 16 << 20 });
+    const store = server().open(fresh(), { settings: { endpoint: way.endpoint }, single, part });
+    for (let i = 0; i < 4; i++) {
+      const { body, reading } = counted(LARGE, PIECE);
+      await store.put(`packs/${i}`, body);
+      expect(reading()).toBe(0);
+      expect((await store.get(`packs/${i}`)).equals(LARGE)).toBe(true);
+    }
+    expect(way.cuts()).toBeGreaterThan(1);
+  });
+
+  it.each([
+    ["whole", 16 << 20],
+    ["in parts", part],
+  ])("are let go of when a put of them %s is stopped", async (_, single) => {
+    const store = server().open(fresh(), { single, part });
+    const { body, reading } = counted(LARGE, PIECE);
+    const stop = new AbortController();
+    let [summed, sent] = [false, 0];
+    const stopping: Spooled = {
+      length: body.length,
+      async *pieces(offset, length) {
+        for await (const piece of body.pieces(offset, length)) {
+          yield piece;
+          sent += summed ? piece.length : 0;
+          if (sent > 10 * PIECE) stop.abort();
+        }
+        // The first reading is for the sums.
+        summed ||= offset + length === body.length;
+      },
+    };
+    await expect(store.put("packs/a", stopping, stop.signal)).rejects.toMatchObject({
+      code: "interrupted",
+    });
+    expect(reading()).toBe(0);
+    expect(await all(store, "packs/")).toEqual([]);
+  });
 });
