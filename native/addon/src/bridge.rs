@@ -2,9 +2,9 @@
 
 use holdall_core::error::Error as CoreError;
 use holdall_core::fetch::{Fetch, FolderFetch};
+use holdall_core::filling::Ground;
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::object::Type;
-use holdall_core::filling::Ground;
 use holdall_core::sink::{Buffer as Bytes, Outgoing, Packing, Sink, Store};
 use napi::bindgen_prelude::{Buffer, BufferSlice, Result, ToNapiValue, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
