@@ -14,8 +14,13 @@ import { cleanUpOnSignals, freshFileSystem, temporaryFolder } from "./place.ts";
 
 const MIB = 1 << 20;
 const CEILING_MIB = { backup: 128, restore: 256 };
-/** MiB given to `--memory`; undefined is the default. */
-const BUDGETS = [undefined, 76, 256];
+/** MiB given to `--memory` and `--pack-size`; undefined is the default. */
+const SETTINGS: readonly Setting[] = [{}, { memory: 76 }, { memory: 256 }, { packSize: 128 }];
+
+interface Setting {
+  readonly memory?: number;
+  readonly packSize?: number;
+}
 
 const main = resolve(import.meta.dirname, "../bin/holdall.js");
 const holdall = (...of: string[]): string[] => [process.execPath, main, ...of];
@@ -71,7 +76,7 @@ interface Peaks {
 
 type Set = ReturnType<typeof dataSet>;
 
-async function peaks(set: Set, budget: number | undefined, work: string): Promise<Peaks> {
+async function peaks(set: Set, { memory, packSize }: Setting, work: string): Promise<Peaks> {
   using folder = temporaryFolder(work);
   const home = folder.path;
   const keyFile = join(home, "key");
@@ -79,7 +84,10 @@ async function peaks(set: Set, budget: number | undefined, work: string): Promis
   const env = { HOLDALL_REPOSITORY: repositoryOf(home), HOLDALL_KEYFILE: keyFile, HOME: home };
   const run = (command: readonly string[]) =>
     measure(command, { env, cwd: home, scratch: home, cold: false });
-  const limit = budget === undefined ? [] : ["--memory", String(budget)];
+  const limit = [
+    ...(memory === undefined ? [] : ["--memory", String(memory)]),
+    ...(packSize === undefined ? [] : ["--pack-size", String(packSize)]),
+  ];
   await run(holdall("init"));
   const save = holdall("backup", "-q", ...limit, set.live);
   const [backup, unchanged] = [await run(save), await run(save)];
@@ -120,18 +128,20 @@ mkdirSync(given.work, { recursive: true });
 process.stdout.write(
   `Peak MiB (wall s) of holdall with a key file; ceilings ${CEILING_MIB.backup} MiB for backups, ` +
     `${CEILING_MIB.restore} for restores, above them in bold.\n\n` +
-    "| source | --memory | first backup | unchanged backup | restore |\n|---|---|---|---|---|\n",
+    "| source | --memory | --pack-size | first backup | unchanged backup | restore |\n|---|---|---|---|---|---|\n",
 );
 for (const source of sources(given.scale)) {
   const folder = join(given.data, `memory-seed-${given.seed}`, source.name);
   const set = dataSet(folder, () => source.draw(given.seed));
-  for (const budget of BUDGETS) {
-    const { backup, unchanged, restore } = await peaks(set, budget, given.work);
+  for (const setting of SETTINGS) {
+    const { memory, packSize } = setting;
+    const { backup, unchanged, restore } = await peaks(set, setting, given.work);
     const cells = [
       source.name,
-      budget === undefined ? "default" : String(budget),
+      memory === undefined ? "default" : String(memory),
+      packSize === undefined ? "default" : String(packSize),
       // A budget that was asked for is allowed on top of what the default leaves room for.
-      cell(backup, CEILING_MIB.backup + Math.max(0, (budget ?? 64) - 64)),
+      cell(backup, CEILING_MIB.backup + Math.max(0, (memory ?? 64) - 64)),
       cell(unchanged, CEILING_MIB.backup),
       cell(restore, CEILING_MIB.restore),
     ];

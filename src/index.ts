@@ -11,6 +11,7 @@
  * what is under way with the code `interrupted`; its `emit` gets a `HoldallEvent` for each thing
  * that happens. Paths are bytes, sizes are in bytes, times are milliseconds since 1970.
  */
+export { type Body, bytesOf, type Spooled } from "./base/body.ts";
 export { hex, pathFields, shown, toBytes, toText, unhex } from "./base/bytes.ts";
 export type {
   BackupProgress,

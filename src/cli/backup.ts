@@ -14,6 +14,7 @@ import {
 } from "../index.ts";
 import { absolute, integer } from "./arguments.ts";
 import type { InstanceFlags, Prepared } from "./instance.ts";
+import { packSize } from "./pack_size.ts";
 import { attempt } from "./report.ts";
 import { Session } from "./session.ts";
 import { count, duration, size } from "./words.ts";
@@ -31,6 +32,7 @@ interface BackupFlags extends InstanceFlags {
   host?: string;
   level?: string;
   memory?: string;
+  packSize?: string;
   sync?: string[];
 }
 
@@ -75,6 +77,7 @@ function options(
     ...(flags.memory === undefined
       ? {}
       : { memory: integer(flags.memory, "--memory", LEAST_MEMORY, 65536) }),
+    ...packSize(flags.packSize),
     workers,
     tool: `holdall ${VERSION}`,
   };

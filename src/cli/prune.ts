@@ -1,6 +1,7 @@
 /** `holdall prune` */
 import { type HoldallEvent, type PruneResult, prune, shown } from "../index.ts";
 import { byteCount, share, span } from "./arguments.ts";
+import { packSize } from "./pack_size.ts";
 import { Session } from "./session.ts";
 import type { Flags } from "./settings.ts";
 import { count, size } from "./words.ts";
@@ -10,6 +11,7 @@ interface PruneFlags extends Flags {
   maxRepack?: string;
   wait?: string;
   fenceAfter?: string;
+  packSize?: string;
   dryRun?: boolean;
 }
 
@@ -21,6 +23,7 @@ export async function run(flags: PruneFlags): Promise<number> {
       : { maxRepack: byteCount(flags.maxRepack, "--max-repack") }),
     wait: span(flags.wait ?? "1m", "--wait"),
     fenceAfter: span(flags.fenceAfter ?? "1d", "--fence-after"),
+    ...packSize(flags.packSize),
     dryRun: flags.dryRun ?? false,
   };
   const session = new Session(flags);

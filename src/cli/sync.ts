@@ -20,6 +20,7 @@ import {
   Traffic,
 } from "../index.ts";
 import { integer } from "./arguments.ts";
+import { packSize } from "./pack_size.ts";
 import { filterOf, type SelectFlags } from "./select.ts";
 import { Session } from "./session.ts";
 import { type Flags, findRepository, type Place } from "./settings.ts";
@@ -32,6 +33,7 @@ interface SyncFlags extends Flags, SelectFlags, FromFlags {
   maxCost?: string;
   level?: string;
   memory?: string;
+  packSize?: string;
 }
 
 type Told = Extract<HoldallEvent, { event: "sync" }>;
@@ -127,6 +129,7 @@ function optionsOf(session: Session, flags: SyncFlags): SyncOptions {
       ? {}
       : { wholeFrom: integer(wholePacks.replace(/%$/, ""), "--whole-packs", 0, 101) / 100 }),
     ...(level === undefined ? {} : { level: integer(level, "--level", -7, 19) }),
+    ...packSize(flags.packSize),
     ...(memory === undefined ? {} : { memory: integer(memory, "--memory", LEAST_MEMORY, 65536) }),
   };
 }

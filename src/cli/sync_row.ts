@@ -1,4 +1,5 @@
 /** `sync` in the table of verbs, and the options of whatever opens two repositories. */
+import { PACK_SIZE } from "./pack_size.ts";
 import type { OptionRow, Verb } from "./verbs.ts";
 
 /** How the repository that is only read is opened. */
@@ -33,6 +34,7 @@ export const SYNC: Verb = {
     },
     { flags: "--level <n>", about: "zstd level of what is sealed anew", fallback: "3" },
     { flags: "--memory <MiB>", about: "most memory of the core, 72 at least" },
+    PACK_SIZE,
     ...FROM,
   ],
   completes: "folder",

@@ -1,4 +1,5 @@
 /** What `backup` is, as its help, its completion and the manual tell it. */
+import { PACK_SIZE } from "./pack_size.ts";
 import type { Verb } from "./verbs.ts";
 
 export const BACKUP: Verb = {
@@ -51,6 +52,7 @@ export const BACKUP: Verb = {
       flags: "--memory <MiB>",
       about: "most memory of the core, 76 at least; with little, fewer workers run",
     },
+    PACK_SIZE,
   ],
   completes: "file",
 };

@@ -1,5 +1,6 @@
 /** The verbs as data: parsing, help, man page and completion all come from this table. */
 
+import { PACK_SIZE } from "./pack_size.ts";
 import { FROM, SYNC } from "./sync_row.ts";
 import { BACKUP } from "./verb_backup.ts";
 
@@ -147,6 +148,7 @@ const PRUNE: Verb = {
     { flags: "--max-repack <size>", about: "copy at most this much, such as 2G" },
     { flags: "--wait <span>", about: "wait so long for running backups", fallback: "1m" },
     { flags: "--fence-after <span>", about: "take older backups for dead", fallback: "1d" },
+    PACK_SIZE,
     { flags: "--dry-run", about: "count bytes and requests; change nothing" },
   ],
 };

@@ -22,7 +22,7 @@ const HEADS = "heads";
 const LOCKS = "locks";
 
 export class Cache {
-  private readonly folder: string;
+  readonly folder: string;
 
   private constructor(folder: string) {
     this.folder = folder;

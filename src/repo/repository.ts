@@ -4,6 +4,8 @@
  * Invariants: an object is read only when its bytes are what its name says; one damaged object
  * never stops what does not need it; nothing here removes or replaces an object.
  */
+
+import { type Body, bytesOf, partOf } from "../base/body.ts";
 import { hex } from "../base/bytes.ts";
 import type { Phase } from "../base/event.ts";
 import { toFailure } from "../base/failure.ts";
@@ -12,20 +14,14 @@ import type { Runtime } from "../base/runtime.ts";
 import type { Config } from "../format/config.ts";
 import { allow, type Operation } from "../format/flags.ts";
 import { type JobWatch, runJob, runTransfer } from "../seam/job.ts";
-import {
-  type Contents,
-  type Index,
-  type JobSpec,
-  type Keyring,
-  native,
-  type Sealed,
-} from "../seam/native.ts";
+import { type Contents, type Index, type JobSpec, type Keyring, native } from "../seam/native.ts";
 import type { DurableToken, Listed, Store } from "../store/store.ts";
 import { Cache } from "./cache.ts";
 import { kept } from "./kept.ts";
 import { bareName, bareNames, isLasting, type Kind, objectPath } from "./layout.ts";
 import { Log, type Readable } from "./log.ts";
 import { getChecked, isMiss, listAll, ofObject, stray } from "./objects.ts";
+import { spoolFolder } from "./packing.ts";
 import { Records } from "./records.ts";
 import type { Secret } from "./secret.ts";
 import { type Unlocked, unlock } from "./unlock.ts";
@@ -75,6 +71,12 @@ export interface Indexed {
   readonly unindexed: readonly Contents[];
 }
 
+/** What is stored, and the name that it says. */
+export interface Stored {
+  readonly name: string;
+  readonly bytes: Body;
+}
+
 export interface RepositoryWatch extends JobWatch {
   /** After each run that became durable; the job fails with what this fails with. */
   indexed?(): Promise<void>;
@@ -118,7 +120,7 @@ export class Repository implements AsyncDisposable {
     return this.putSealed(kind, this.keyring.seal(type, content), claim);
   }
 
-  putSealed(kind: Kind, { name, bytes }: Sealed, claim?: Buffer): Promise<DurableToken> {
+  putSealed(kind: Kind, { name, bytes }: Stored, claim?: Buffer): Promise<DurableToken> {
     const { signal } = this.runtime;
     const lasting = isLasting(kind);
     return this.store.put(objectPath(kind, name), bytes, signal, claim && hex(claim), lasting);
@@ -252,8 +254,8 @@ export class Repository implements AsyncDisposable {
   }
 
   /** The contents of a pack whose bytes are here; null when they are damaged. */
-  contentsOf(name: string, bytes: Buffer): Promise<Contents | null> {
-    return this.openContents(name, bytes.length, async (at, end) => bytes.subarray(at, end));
+  contentsOf({ name, bytes }: Stored): Promise<Contents | null> {
+    return this.openContents(name, bytes.length, (at, end) => bytesOf(partOf(bytes, at, end)));
   }
 
   private async openContents(
@@ -290,16 +292,20 @@ export class Repository implements AsyncDisposable {
   run<T>(index: Index, spec: JobSpec, watch: RepositoryWatch = {}): Promise<T> {
     this.enter(PHASES[spec.verb] ?? "read");
     const folder = this.store.folder;
-    const full = folder === null ? spec : { ...spec, folder: Buffer.from(folder) };
+    const own = { keyring: this.keyring, index };
+    const full = {
+      ...spec,
+      ...(folder === null ? {} : { folder: Buffer.from(folder) }),
+      spool: spoolFolder(this.cache),
+    };
     const store = {
-      put: async (kind: "pack" | "index", name: string, bytes: Buffer) => {
+      put: async (kind: "pack" | "index", name: string, bytes: Body) => {
         await this.putSealed(kind, { name, bytes }, spec.claim);
         if (kind === "index") await watch.indexed?.();
       },
       fetch: (pack: string, offset: number, length: number) =>
         this.store.get(objectPath("pack", pack), { offset, length }, this.runtime.signal),
     };
-    const own = { keyring: this.keyring, index };
     return runJob<T>(own, full, store, watch, this.runtime.signal);
   }
 
@@ -317,9 +323,10 @@ export class Repository implements AsyncDisposable {
       ...spec,
       ...(own === null ? {} : { folder: Buffer.from(own) }),
       ...(other === null ? {} : { otherFolder: Buffer.from(other) }),
+      spool: spoolFolder(this.cache),
     };
     const store = {
-      put: async (kind: "pack" | "index", name: string, bytes: Buffer) => {
+      put: async (kind: "pack" | "index", name: string, bytes: Body) => {
         await this.putSealed(kind, { name, bytes }, spec.claim);
         if (kind === "index") await watch.indexed?.();
       },

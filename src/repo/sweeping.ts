@@ -14,6 +14,7 @@ import { anew, drive } from "./drive.ts";
 import { bareNames, objectPath, uploadId } from "./layout.ts";
 import { needsUnknown } from "./log.ts";
 import { byPack, markWhole } from "./marking.ts";
+import { packing } from "./packing.ts";
 import {
   type Action,
   type Answer,
@@ -56,17 +57,18 @@ export class Busy extends Failure {
 }
 
 const PAUSE = 500;
-/** Buffers of pack size that a copy fills. */
+/** Packs that a copy fills and sends at once. */
 const SLOTS = 4;
-/** Null when another sweep had brought it to its end before. */
+/** `packSize` is in MiB. Null when another sweep had brought it to its end before. */
 export async function sweep(
   runtime: Runtime,
   repository: Repository,
   list: Condemned,
   patience: Patience,
+  packSize?: number,
 ): Promise<Swept | null> {
   return anew(async () => {
-    const acts = new Acts(runtime, repository, list, patience);
+    const acts = new Acts(runtime, repository, list, patience, packSize);
     const end = await drive(MACHINE, startSweep(hex(runtime.random(16)), list), acts.act);
     return conclude(end, acts);
   });
@@ -95,6 +97,7 @@ class Acts {
   private readonly repository: Repository;
   private readonly list: Condemned;
   private readonly patience: Patience;
+  private readonly packSize: number | undefined;
   private every = false;
   private packs: Listed[] = [];
   private index: Index | null = null;
@@ -102,11 +105,18 @@ class Acts {
   private toCopy = 0;
   private copied = { copied: 0, stored: 0 };
 
-  constructor(runtime: Runtime, repository: Repository, list: Condemned, patience: Patience) {
+  constructor(
+    runtime: Runtime,
+    repository: Repository,
+    list: Condemned,
+    patience: Patience,
+    packSize: number | undefined,
+  ) {
     this.runtime = runtime;
     this.repository = repository;
     this.list = list;
     this.patience = patience;
+    this.packSize = packSize;
   }
 
   swept(): Swept {
@@ -275,7 +285,8 @@ class Acts {
   private async copy(): Promise<void> {
     if (this.toCopy === 0 || this.index === null) return;
     const claim = unhex(uploadId(this.list.name));
-    const spec = { verb: "copy", workers: 1, slots: SLOTS, claim } as const;
+    const sizes = packing(this.packs, this.packSize);
+    const spec = { verb: "copy", workers: 1, slots: SLOTS, claim, ...sizes } as const;
     this.copied = await this.repository.run<typeof this.copied>(this.index, spec);
   }
 }

@@ -1,4 +1,5 @@
 /** Runs one native job: its puts and gets go to the store, its rows and troubles to the caller. */
+import type { Body } from "../base/body.ts";
 import { Failure, toFailure } from "../base/failure.ts";
 import {
   type Index,
@@ -8,9 +9,10 @@ import {
   type Keyring,
   native,
 } from "./native.ts";
+import { spooled } from "./spool.ts";
 
 export interface JobStore {
-  put(kind: "pack" | "index", name: string, bytes: Buffer): Promise<unknown>;
+  put(kind: "pack" | "index", name: string, bytes: Body): Promise<unknown>;
   /** `other`: the pack is the source's of a transfer. */
   fetch(pack: string, offset: number, length: number, other: boolean): Promise<Buffer>;
 }
@@ -67,13 +69,16 @@ function follow<T>(
       failure ??= toFailure(error);
       return failure.message;
     };
+    const put = (request: number, kind: "pack" | "index", name: string, bytes: Body) => {
+      store.put(kind, name, bytes).then(
+        () => job.reply(request, null),
+        (error: unknown) => job.reply(request, said(error)),
+      );
+    };
     const act: { [K in JobEvent["event"]]: (event: Extract<JobEvent, { event: K }>) => void } = {
-      put: ({ request, kind, name, bytes }) => {
-        store.put(kind, name, bytes).then(
-          () => job.reply(request, null),
-          (error: unknown) => job.reply(request, said(error)),
-        );
-      },
+      put: ({ request, kind, name, bytes }) => put(request, kind, name, bytes),
+      spooled: ({ request, name, file, length }) =>
+        put(request, "pack", name, spooled(file, length)),
       fetch: ({ request, name, offset, length, other }) => {
         store.fetch(name, offset, length, other).then(
           (bytes) => job.give(request, bytes, null),

@@ -63,9 +63,9 @@ export const systemFiles: Files = {
     return {
       async write(bytes, offset) {
         const { length } = bytes;
-        if (flags === "wx" && offset === 0 && length >= DIRECT && length % PAGE === 0) {
-          direct = await fs.open(path, constants.O_WRONLY | constants.O_DIRECT).catch(() => null);
-          const written = await direct?.write(bytes, 0, length, 0).catch(unaligned);
+        if (flags === "wx" && length >= DIRECT && length % PAGE === 0 && offset % PAGE === 0) {
+          direct ??= await fs.open(path, constants.O_WRONLY | constants.O_DIRECT).catch(() => null);
+          const written = await direct?.write(bytes, 0, length, offset).catch(unaligned);
           if (written) return written.bytesWritten;
         }
         return (await handle.write(bytes, 0, length, offset)).bytesWritten;

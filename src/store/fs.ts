@@ -9,6 +9,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
+import { type Body, piecesOf } from "../base/body.ts";
 import { Failure } from "../base/failure.ts";
 import { mapBounded } from "../base/map_bounded.ts";
 import { type Files, fileFailure, systemFiles } from "./files.ts";
@@ -98,7 +99,7 @@ function notDurable(error: unknown, name: string): Failure {
 async function put(
   { files, folders, root }: Folder,
   name: string,
-  bytes: Uint8Array,
+  bytes: Body,
   claim: string,
   signal?: AbortSignal,
 ): Promise<DurableToken> {
@@ -135,13 +136,16 @@ async function put(
 
 async function writeAll(
   file: { write(b: Uint8Array, o: number): Promise<number> },
-  bytes: Uint8Array,
+  bytes: Body,
   signal?: AbortSignal,
 ) {
-  let done = 0;
-  while (done < bytes.length) {
-    signal?.throwIfAborted();
-    done += await file.write(bytes.subarray(done), done);
+  let offset = 0;
+  for await (const piece of piecesOf(bytes)) {
+    for (let done = 0; done < piece.length; ) {
+      signal?.throwIfAborted();
+      done += await file.write(piece.subarray(done), offset + done);
+    }
+    offset += piece.length;
   }
 }
 

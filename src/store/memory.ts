@@ -1,4 +1,5 @@
 /** A store in memory, for tests and trials; it promises all that a store must but survival. */
+import { bytesOf } from "../base/body.ts";
 import { Failure } from "../base/failure.ts";
 import type { Store } from "./store.ts";
 
@@ -10,7 +11,7 @@ export function openMemoryStore(objects = new Map<string, Buffer>()): Store {
     async put(name, bytes, signal) {
       if (signal?.aborted) throw new Failure("interrupted", "interrupted");
       if (objects.has(name)) throw new Failure("object_exists", `${name}: exists already`);
-      objects.set(name, Buffer.from(bytes));
+      objects.set(name, await bytesOf(bytes));
       return { durable: name };
     },
     async get(name, range) {

@@ -6,6 +6,7 @@
  * calls get through, will not be mended by time, and is given up after a few attempts. A store that
  * is only busy is never taken for either.
  */
+import { type Body, isAlike } from "../base/body.ts";
 import { Failure } from "../base/failure.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Listed, Store } from "./store.ts";
@@ -89,7 +90,7 @@ export function retry(inner: Store, runtime: Runtime, attempts = LOCAL.attempts)
           return await inner.put(name, bytes, signal, claim, lasting);
         } catch (error) {
           const lost = attempt > 1 && error instanceof Failure && error.code === "object_exists";
-          if (lost && (await inner.get(name)).equals(bytes)) return { durable: name };
+          if (lost && (await isThere(inner, name, bytes))) return { durable: name };
           throw error;
         }
       }),
@@ -104,4 +105,15 @@ export function retry(inner: Store, runtime: Runtime, attempts = LOCAL.attempts)
     },
     remove: (name, proof) => repeat(() => inner.remove(name, proof)),
   };
+}
+
+async function isThere(store: Store, name: string, bytes: Body): Promise<boolean> {
+  if (bytes instanceof Uint8Array) return (await store.get(name)).equals(bytes);
+  try {
+    return await isAlike(bytes, (offset, length) => store.get(name, { offset, length }));
+  } catch (error) {
+    // Another one that is shorter.
+    if (error instanceof Failure && error.code === "damaged") return false;
+    throw error;
+  }
 }

@@ -9,6 +9,8 @@
  * - a `remove` returns when the object is durably gone, also when it was gone before.
  */
 
+import type { Body } from "../base/body.ts";
+
 /** Proof that an object survived its put; a snapshot can be built from nothing less. */
 export type DurableToken = { readonly durable: string };
 
@@ -59,12 +61,13 @@ export interface Store extends AsyncDisposable {
   /** For messages: a path or URL without secrets. */
   readonly description: string;
   /**
+   * The bytes may have to be read piece by piece: a put takes memory for a few pieces, no more.
    * What a killed put leaves behind names the claim (in hexadecimal) that it was made under. A
    * lasting object is locked where the store locks.
    */
   put(
     name: string,
-    bytes: Uint8Array,
+    bytes: Body,
     signal?: AbortSignal,
     claim?: string,
     lasting?: boolean,

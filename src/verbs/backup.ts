@@ -13,6 +13,7 @@ import type { Snapshot } from "../format/snapshot.ts";
 import { budget } from "../repo/budget.ts";
 import { headsOf, type Readable } from "../repo/log.ts";
 import { mark } from "../repo/marking.ts";
+import { packing } from "../repo/packing.ts";
 import type { Repository } from "../repo/repository.ts";
 import {
   type Counters,
@@ -46,6 +47,8 @@ export interface BackupOptions {
   readonly level?: number;
   /** MiB that the core keeps to, `LEAST_MEMORY` at least; fewer workers run when it is small. */
   readonly memory?: number;
+  /** MiB that packs are filled to: 16, 32, 64 or 128; by what the repository has if not given. */
+  readonly packSize?: number;
   readonly tool: string;
   /** State units to save in place of `paths`, which are then not looked at. */
   readonly units?: readonly UnitPlan[];
@@ -164,7 +167,7 @@ class Run {
 
   /** `last` has this unit, `parent` is the snapshot before. */
   private unit(
-    { claim, now, index, look }: Ground,
+    { claim, now, index, packs, look }: Ground,
     plan: UnitPlan,
     last: Snapshot | null,
     parent: Snapshot | null,
@@ -172,7 +175,9 @@ class Run {
     const { runtime, repository, options } = this;
     const before = this.counters;
     const totals = totalsOf(parent);
-    const spec = jobSpec(options, claim, now);
+    // What was saved a moment ago is listed nowhere yet.
+    const { stored, ...fill } = packing(packs ?? [], options.packSize);
+    const spec = { ...jobSpec(options, claim, now), ...fill, stored: stored + before[4] };
     return saveUnit(runtime, repository, index, plan, spec, unitIn(last, plan), {
       // An input that cannot be read again is read to its end: what was saved of it may be safe.
       ...(look && !options.stream ? { indexed: look } : {}),

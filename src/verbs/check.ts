@@ -139,13 +139,10 @@ async function scrub(
   problems: CheckResult["problems"],
 ): Promise<string[]> {
   const broken: string[] = [];
-  await mapBounded(packs, 2, async ({ name: path }) => {
+  await mapBounded(packs, 2, async ({ name: path, length }) => {
     const pack = bareName(path) ?? "";
     try {
-      // The core reads packs of a local folder itself.
-      const local = repository.store.folder !== null;
-      const bytes = local ? {} : { bytes: await repository.store.get(path) };
-      await repository.run(index, { verb: "scrub", pack, ...bytes, workers: 1 });
+      await repository.run(index, { verb: "scrub", pack, length, workers: 1 });
     } catch (error) {
       broken.push(pack);
       problems.push({ object: path, message: toFailure(error).message });

@@ -9,6 +9,7 @@ import type { Runtime } from "../base/runtime.ts";
 import { type Compacted, compact } from "../repo/compacting.ts";
 import { condemn, type Facts, type PackFacts } from "../repo/condemning.ts";
 import { needsUnknown } from "../repo/log.ts";
+import { nextFill, packing } from "../repo/packing.ts";
 import { type Condemned, ofType } from "../repo/protocol/records.ts";
 import { believed, doubtful } from "../repo/records.ts";
 import type { Repository } from "../repo/repository.ts";
@@ -30,6 +31,8 @@ export interface PruneOptions {
    * may rely on is left to the next prune.
    */
   readonly fenceAfter?: number;
+  /** MiB that new packs are filled to; by what the repository has if not given. */
+  readonly packSize?: number;
 }
 
 /** What a prune does, or would do. */
@@ -76,8 +79,8 @@ const DEFAULT_UNUSED = 0.1;
 /** Packs below this are worth joining once there are many of them. */
 const SMALL = 4 << 20;
 const MANY_SMALL = 64;
-/** What a new pack is filled to. */
-const PACK = 16 << 20;
+/** Stored bytes of a block, about. */
+const BLOCK = 1 << 20;
 
 /** A plan of a prune: what nothing needs goes, and half-used packs until little is unused. */
 export function planPrune(facts: Facts, options: PruneOptions = {}): PrunePlan {
@@ -194,8 +197,9 @@ class Run {
   }
 
   async sweepList(list: Condemned): Promise<void> {
+    const { runtime, repository, patience, options } = this;
     try {
-      const swept = await sweep(this.runtime, this.repository, list, this.patience);
+      const swept = await sweep(runtime, repository, list, patience, options.packSize);
       if (swept !== null) this.swept.push(swept);
     } catch (error) {
       const { code, message } = toFailure(error);
@@ -215,10 +219,11 @@ class Run {
     const packs = [...lists, ...(list ? [list] : [])].flatMap((k) => k.packs).length;
     const snapshots = [...lists, ...(list ? [list] : [])].flatMap((k) => k.tombstones).length;
     const after = before - this.plan.freed;
-    const made = Math.ceil(this.plan.copied / PACK);
+    const fill = nextFill({ ...packing([], this.options.packSize), stored: before });
+    const made = Math.ceil(this.plan.copied / fill);
     const requests = {
       puts: (list ? 1 : 0) + made + Math.ceil(made / 16),
-      gets: packs * 2 + made * 16,
+      gets: packs * 2 + Math.ceil(this.plan.copied / BLOCK),
       removals: packs + snapshots + lists.length + (list ? 1 : 0),
     };
     const nothing = { remnants: 0, claims: 0, runs: { before: 0, after: 0 } };

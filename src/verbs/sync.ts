@@ -13,6 +13,7 @@ import type { Snapshot } from "../format/snapshot.ts";
 import { bareNames } from "../repo/layout.ts";
 import type { Readable } from "../repo/log.ts";
 import { isMiss } from "../repo/objects.ts";
+import { nextFill, packing } from "../repo/packing.ts";
 import type { Repository } from "../repo/repository.ts";
 import {
   type CopyWork,
@@ -49,6 +50,8 @@ export interface SyncOptions {
   readonly level?: number;
   /** MiB that the core keeps to. */
   readonly memory?: number;
+  /** MiB that packs sealed anew are filled to; by what the destination has if not given. */
+  readonly packSize?: number;
 }
 
 export interface SyncResult {
@@ -120,7 +123,8 @@ async function once(
   const ids = new Set(there.snapshots.map((s) => hex(s.id)));
   const forgotten = options.selection?.ids ? new Set<string>() : await forgottenAt(to, wanted);
   const lacking = wanted.filter((s) => !ids.has(hex(s.id)) && !forgotten.has(hex(s.id)));
-  const away: Place = { repository: to, index: (await to.index()).index };
+  const { index, packs } = await to.index();
+  const away: Place = { repository: to, index };
   // Under other keys only what both have tells what the destination lacks.
   const common = lacking.map((s) => commonBefore(s, source, there)?.here);
   const known = kin ? [] : source.snapshots.filter((s) => common.includes(s));
@@ -133,6 +137,7 @@ async function once(
     needs,
     kin,
     wholeFrom: options.wholeFrom ?? WHOLE_FROM,
+    fill: nextFill(packing(packs, options.packSize)),
   });
   options.approve?.(plan);
   const damaged = new Map<string, string>();
@@ -209,9 +214,10 @@ async function copySnapshot(
   onBytes: (bytes: number) => void,
 ): Promise<string | null> {
   const { runtime, to, options } = sync;
-  const make = async ({ claim, known, index, look }: Attempt) => {
+  const make = async ({ claim, known, index, packs, look }: Attempt) => {
     const away = { repository: to, index };
-    const work = { runtime, from: sync.from, to: away, claim, look, options, onBytes };
+    const own = { ...options, packing: packing(packs, options.packSize) };
+    const work = { runtime, from: sync.from, to: away, claim, look, options: own, onBytes };
     return recordThere(await bring(sync, work, snapshot, known), claim, sync.source, known);
   };
   try {

@@ -12,6 +12,7 @@ import type { Snapshot } from "../format/snapshot.ts";
 import { bareName } from "../repo/layout.ts";
 import type { Readable } from "../repo/log.ts";
 import { mark } from "../repo/marking.ts";
+import { packing } from "../repo/packing.ts";
 import type { Repository } from "../repo/repository.ts";
 import { unitsOf } from "../repo/units.ts";
 import { type Attempt, write } from "../repo/writing.ts";
@@ -103,7 +104,7 @@ async function bring(
     if (one === null) throw new Failure("object_missing", `${listed[i]?.name}: no such object`);
     index.leave(one);
   }
-  const job = { verb: "copy", workers: 1, slots: SLOTS, claim } as const;
+  const job = { verb: "copy", workers: 1, slots: SLOTS, claim, ...packing(packs) } as const;
   const { stored } = await repository.run<{ stored: number }>(index, job, { indexed: look });
   return stored;
 }

@@ -4,7 +4,7 @@
  * A listing begins and ends: what was there all the time is in it, what was put or removed in
  * between is in it or not, each object as the seed says. Its order is the seed's.
  */
-import { Failure, type Listed, openMemoryStore, type Store } from "../../src/index.ts";
+import { bytesOf, Failure, type Listed, openMemoryStore, type Store } from "../../src/index.ts";
 import type { Actor, Scheduler } from "./scheduler.ts";
 
 /** The objects of one world, and the listings that are under way. */
@@ -66,7 +66,7 @@ export function scheduledStore(
     description: "schedule",
     folder: null,
     async put(name, bytes) {
-      const copy = Buffer.from(bytes);
+      const copy = await bytesOf(bytes);
       await ask(`put ${name}`, true, () => {
         place(own, name, copy);
         placed(name);

@@ -15,13 +15,13 @@ const MAKE: Record<"ext4" | "xfs" | "btrfs", string[]> = {
 const run = (command: string, ...rest: string[]) => execFileSync(command, rest, { stdio: "pipe" });
 
 /** A folder on a file system of its own; the reason when this machine cannot have one. */
-export function fileSystem(kind: Kind): ({ path: string } & Disposable) | string {
+export function fileSystem(kind: Kind, memory = "6g"): ({ path: string } & Disposable) | string {
   const place = temporary();
   if (kind === "folder") return place;
   const path = join(place.path, "mount");
   mkdirSync(path);
   try {
-    if (kind === "tmpfs") run("mount", "-t", "tmpfs", "-o", "size=6g", "holdall", path);
+    if (kind === "tmpfs") run("mount", "-t", "tmpfs", "-o", `size=${memory}`, "holdall", path);
     else {
       const image = join(place.path, "image");
       writeFileSync(image, "");

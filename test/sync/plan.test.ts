@@ -27,6 +27,7 @@ const facts: fc.Arbitrary<SyncFacts> = fc.record({
   needs: fc.array(need, { maxLength: 30 }),
   kin: fc.boolean(),
   wholeFrom: fc.constantFrom(0, 0.25, 0.5, 1, 1.01),
+  fill: fc.constantFrom(16 << 20, 128 << 20),
 });
 
 describe("planSync", () => {

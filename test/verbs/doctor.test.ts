@@ -1,6 +1,6 @@
 /** A store is tried before it is trusted: each way of being unfit is seen and named. */
 import { describe, expect, it } from "vitest";
-import { doctor, openMemoryStore, type Store, systemRuntime } from "../../src/index.ts";
+import { bytesOf, doctor, openMemoryStore, type Store, systemRuntime } from "../../src/index.ts";
 import { world } from "../support/command.ts";
 import { all } from "../support/outcome.ts";
 import { fresh, onServers } from "../support/s3server.ts";
@@ -66,7 +66,7 @@ describe("doctor", () => {
     const store: Store = {
       ...put,
       async put(name, bytes) {
-        held.set(name, Buffer.from(bytes));
+        held.set(name, await bytesOf(bytes));
         return { durable: name };
       },
       async get(name, range) {

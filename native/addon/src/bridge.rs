@@ -2,9 +2,10 @@
 
 use holdall_core::error::Error as CoreError;
 use holdall_core::fetch::{Fetch, FolderFetch};
+use holdall_core::filling::Ground;
 use holdall_core::keyring::Keyring as Ring;
 use holdall_core::object::Type;
-use holdall_core::sink::{Buffer as Bytes, Outgoing, Sink, Store};
+use holdall_core::sink::{Buffer as Bytes, Outgoing, Packing, Sink, Store};
 use napi::bindgen_prelude::{Buffer, BufferSlice, Result, ToNapiValue, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{sys, Env, Status};
@@ -31,6 +32,8 @@ pub enum JobEvent {
         #[napi(ts_type = "Buffer")]
         bytes: Lent,
     },
+    /// The same for a pack that lies in a file, to be read until then.
+    Spooled { request: f64, name: String, file: i32, length: f64 },
     /// Read this range of this pack, then `give`. `other`: a transfer's source has it.
     Fetch { request: f64, name: String, offset: f64, length: f64, other: bool },
     /// A batch of rows in MessagePack.
@@ -101,9 +104,9 @@ impl Bridge {
         self: &Arc<Bridge>,
         ring: Arc<Ring>,
         claim: [u8; 16],
-        slots: usize,
+        packing: Packing,
     ) -> std::result::Result<Arc<Sink>, CoreError> {
-        let sink = Arc::new(Sink::new(ring, claim, Box::new(Puts(self.clone())), slots));
+        let sink = Arc::new(Sink::new(ring, claim, Box::new(Puts(self.clone())), packing)?);
         let once = self.sink.set(sink.clone());
         once.map_err(|_| CoreError::Invalid("a job runs once".into()))?;
         match self.cancelled.load(Ordering::SeqCst) {
@@ -160,10 +163,22 @@ pub struct Puts(pub Arc<Bridge>);
 impl Store for Puts {
     fn put(&self, object: Outgoing) {
         let Outgoing { request, kind, name, buffer, length } = object;
-        let bytes = Lent { at: buffer.as_ptr() as usize, length };
-        self.0.held.lock().expect("no panic").insert(request, buffer);
         let kind = if kind == Type::Pack { "pack" } else { "index" };
-        self.0.send(JobEvent::Put { request: request as f64, kind, name, bytes });
+        let number = request as f64;
+        let put = |at: *const u8| {
+            let bytes = Lent { at: at as usize, length };
+            JobEvent::Put { request: number, kind, name: name.clone(), bytes }
+        };
+        let event = match &buffer {
+            Bytes::Record(bytes) => put(bytes.as_ptr()),
+            Bytes::Pack(Ground::Memory(slot)) => put(slot.as_ptr()),
+            Bytes::Pack(Ground::Disk(spool)) => {
+                let (file, length) = (spool.handle(), length as f64);
+                JobEvent::Spooled { request: number, name: name.clone(), file, length }
+            }
+        };
+        self.0.held.lock().expect("no panic").insert(request, buffer);
+        self.0.send(event);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::keys::Keyring;
 use crate::spec::{own, JobSpec, Own};
 use crate::table::Index;
 use holdall_core::error::{Error as CoreError, Result as CoreResult};
-use holdall_core::fetch::{Fetch, FolderFetch};
+use holdall_core::fetch::Fetch;
 use holdall_core::id_set::IdSet;
 use holdall_core::index::{Indexed, Table};
 use holdall_core::ingest::{self, Job as Ingest, Outcome};
@@ -158,16 +158,10 @@ impl Run {
         }
     }
 
-    /// A pack of a local folder is read here, of any other store it came with the spec.
     fn scrub(&self) -> CoreResult<String> {
-        let (pack, given) = (&self.spec.pack, &self.spec.bytes);
-        let chunks = match &self.spec.folder {
-            Some(root) => {
-                verify::pack(&self.ring, pack, &FolderFetch::new(root.clone()).whole(pack)?)
-            }
-            None => verify::pack(&self.ring, pack, given),
-        };
-        chunks.map(|n| format!("{{\"chunks\":{n}}}"))
+        let Own { pack, length, .. } = &self.spec;
+        let chunks = verify::pack(&self.ring, &*self.fetch(), pack, *length)?;
+        Ok(format!("{{\"chunks\":{chunks}}}"))
     }
 
     pub(crate) fn fetch(&self) -> Arc<dyn Fetch> {
@@ -183,7 +177,7 @@ impl Run {
     }
 
     pub(crate) fn sink(&self) -> CoreResult<Arc<Sink>> {
-        self.bridge.open_sink(self.ring.clone(), self.spec.claim, self.spec.slots)
+        self.bridge.open_sink(self.ring.clone(), self.spec.claim, self.spec.packing())
     }
 
     fn ingest(&self) -> CoreResult<String> {

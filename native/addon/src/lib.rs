@@ -7,6 +7,7 @@ mod jobs;
 mod keys;
 mod prune;
 mod spec;
+mod spool;
 mod still;
 mod table;
 mod transfer;

@@ -1,6 +1,7 @@
 //! What JavaScript asks of a job, and the same as the core's own values.
 
 use crate::keys::fixed;
+use holdall_core::sink::Packing;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
@@ -23,6 +24,12 @@ pub struct JobSpec {
     pub parent_hints: Option<Buffer>,
     pub level: Option<i32>,
     pub slots: Option<u32>,
+    /// Stored bytes that the repository has, which say how large packs are.
+    pub stored: Option<f64>,
+    /// Bytes that packs are filled to in any case.
+    pub fill: Option<u32>,
+    /// A folder on a disk for large packs on their way.
+    pub spool: Option<Buffer>,
     pub dry: Option<bool>,
     pub claim: Option<Buffer>,
     pub name: Option<Buffer>,
@@ -33,7 +40,8 @@ pub struct JobSpec {
     pub target: Option<Buffer>,
     pub delete: Option<bool>,
     pub pack: Option<String>,
-    pub bytes: Option<Buffer>,
+    /// Stored bytes of the pack.
+    pub length: Option<f64>,
     pub roots: Option<Vec<Buffer>>,
     pub others: Option<Vec<Buffer>>,
     pub hints: Option<Vec<Buffer>>,
@@ -63,7 +71,10 @@ pub struct Own {
     pub views: Vec<(Vec<Vec<u8>>, Vec<u8>)>,
     pub parent: Option<([u8; 32], Option<[u8; 32]>)>,
     pub level: i32,
-    pub slots: usize,
+    slots: usize,
+    stored: u64,
+    fill: Option<usize>,
+    spool: Option<Vec<u8>>,
     pub claim: [u8; 16],
     pub name: Vec<u8>,
     pub command: Vec<String>,
@@ -71,13 +82,20 @@ pub struct Own {
     pub path: Vec<Vec<u8>>,
     pub target: Vec<u8>,
     pub pack: String,
-    pub bytes: Vec<u8>,
+    pub length: usize,
     pub roots: Vec<[u8; 32]>,
     pub others: Vec<[u8; 32]>,
     pub hints: Vec<[u8; 32]>,
     pub damaged: Vec<String>,
     pub other_folder: Option<Vec<u8>>,
     pub whole: Vec<String>,
+}
+
+impl Own {
+    pub fn packing(&self) -> Packing {
+        let Own { slots, stored, fill, .. } = *self;
+        Packing { slots, stored, fill, spool: self.spool.clone() }
+    }
 }
 
 fn names(path: &[u8]) -> Vec<Vec<u8>> {
@@ -108,6 +126,9 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         parent: parent.map(|p| (p, parent_hints)),
         level: spec.level.unwrap_or(3),
         slots: spec.slots.unwrap_or(4) as usize,
+        stored: spec.stored.unwrap_or(0.0) as u64,
+        fill: spec.fill.map(|n| n as usize),
+        spool: bytes(spec.spool),
         claim: spec.claim.map_or(Ok([0; 16]), |c| fixed(&c))?,
         name: bytes(spec.name).unwrap_or_default(),
         command: spec.command.unwrap_or_default(),
@@ -115,7 +136,7 @@ pub fn own(spec: JobSpec) -> Result<Own> {
         path: names(&spec.path.map(|p| p.to_vec()).unwrap_or_default()),
         target: bytes(spec.target).unwrap_or_default(),
         pack: spec.pack.unwrap_or_default(),
-        bytes: bytes(spec.bytes).unwrap_or_default(),
+        length: spec.length.unwrap_or(0.0) as usize,
         roots: ids(spec.roots)?,
         others: ids(spec.others)?,
         hints: ids(spec.hints)?,

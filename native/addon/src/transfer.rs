@@ -101,7 +101,7 @@ impl Transfer {
     fn gather(&self) -> CoreResult<Gather> {
         let (ring, table) = self.to.clone();
         let spec = &self.spec;
-        let sink = self.bridge.open_sink(ring, spec.claim, spec.slots)?;
+        let sink = self.bridge.open_sink(ring, spec.claim, spec.packing())?;
         let chunks = Arc::new(Chunks::new(sink, table, Arc::default(), spec.level, false)?);
         let _ = self.chunks.set(chunks.clone());
         Gather::new(Arc::new(self.reader(true)?), chunks, spec.workers, self.read.clone())

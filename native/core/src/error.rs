@@ -11,6 +11,11 @@ pub enum Error {
         path: Vec<u8>,
         errno: i32,
     },
+    /// A pack could not be kept on the disk of this folder until the store has it.
+    Spool {
+        folder: Vec<u8>,
+        errno: i32,
+    },
     /// The store did not take or give an object.
     Store(String),
     /// Bytes that are not what the format or an authentication tag says.
@@ -43,10 +48,12 @@ impl Error {
     /// The failure's code in the table of `src/base/failure.ts`.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Source { errno: libc::EACCES | libc::EPERM, .. } => "permission",
-            Error::Source { errno: libc::ENOSPC | libc::EDQUOT, .. } => "disk_full",
-            Error::Source { errno: libc::EROFS, .. } => "read_only",
-            Error::Source { .. } => "source_io",
+            Error::Source { errno, .. } | Error::Spool { errno, .. } => match *errno {
+                libc::EACCES | libc::EPERM => "permission",
+                libc::ENOSPC | libc::EDQUOT => "disk_full",
+                libc::EROFS => "read_only",
+                _ => "source_io",
+            },
             Error::Store(_) => "store_io",
             Error::Damaged(_) => "damaged",
             Error::Missing(_) => "missing_object",
@@ -65,10 +72,14 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Source { op, path, errno } => {
-                let text = std::io::Error::from_raw_os_error(*errno).to_string();
-                let text = text.split(" (os error").next().unwrap_or("").to_lowercase();
-                write!(f, "{}: {op}: {text}", String::from_utf8_lossy(path))
+                write!(f, "{}: {op}: {}", String::from_utf8_lossy(path), text(*errno))
             }
+            Error::Spool { folder, errno } => write!(
+                f,
+                "{}: spooling a pack: {}; packs of --pack-size 16 need no spool",
+                String::from_utf8_lossy(folder),
+                text(*errno)
+            ),
             Error::Store(m)
             | Error::Damaged(m)
             | Error::Missing(m)
@@ -81,4 +92,9 @@ impl fmt::Display for Error {
             Error::Cancelled => f.write_str("interrupted"),
         }
     }
+}
+
+fn text(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.split(" (os error").next().unwrap_or("").to_lowercase()
 }

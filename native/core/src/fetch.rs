@@ -1,7 +1,6 @@
 //! Where ranges of packs come from.
 
 use crate::error::{Error, Result};
-use crate::pack::LIMIT;
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -52,20 +51,6 @@ impl FolderFetch {
         open.truncate(OPEN - 1);
         open.push_front((pack.to_string(), file.clone()));
         Ok(file)
-    }
-}
-
-impl FolderFetch {
-    /// All bytes of a pack.
-    pub fn whole(&self, pack: &str) -> Result<Vec<u8>> {
-        let failed = |e| Error::Store(format!("pack {pack}: {e}"));
-        let size = self.file(pack)?.metadata().map_err(failed)?.len();
-        if size > LIMIT as u64 {
-            return Err(Error::Damaged(format!("pack {pack} has {size} bytes, above the limit")));
-        }
-        let mut out = vec![0; size as usize];
-        self.fetch(pack, 0, &mut out)?;
-        Ok(out)
     }
 }
 

@@ -44,6 +44,7 @@ pub mod runs;
 pub mod scan;
 pub mod sink;
 pub mod slot;
+pub mod spool;
 pub mod still;
 pub mod stream;
 pub mod subvolume;

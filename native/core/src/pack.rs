@@ -10,8 +10,10 @@ use crate::object::{object_key, Header, Type, HEADER};
 
 /// Most bytes of a pack that a reader takes.
 pub const LIMIT: usize = 128 << 20;
-/// Bytes that this writer fills a pack to.
+/// Bytes that this writer fills a pack to at least, and in memory.
 pub const FILL: usize = 16 << 20;
+/// Packs that a repository has before its next ones are larger.
+const MANY: u64 = 4096;
 pub const LOCATOR: usize = 16 + TAG;
 pub const TAIL: usize = LOCATOR + HEADER;
 pub const CONTENTS_COUNTER: u64 = 1 << 32;
@@ -40,6 +42,13 @@ pub fn stored_size(used: usize) -> usize {
         0..=0x1_0000 => used.next_power_of_two().max(4096),
         _ => used.next_multiple_of(0x1_0000),
     }
+}
+
+/// Bytes that the next pack is filled to in a repository whose packs have so many: a power of two,
+/// so that there are never more than some thousands of packs as long as `LIMIT` allows it.
+pub fn fill(stored: u64) -> usize {
+    let share = stored.div_ceil(MANY).min(LIMIT as u64) as usize;
+    share.next_power_of_two().clamp(FILL, LIMIT)
 }
 
 fn aad(header: &Header, lineage: &[u8; 16], counter: u64, offset: u64, length: u32) -> [u8; 116] {
@@ -238,15 +247,4 @@ pub fn contents_at(
         return Err(Error::Damaged("pack has a gap before its contents".into()));
     }
     Ok(contents)
-}
-
-/// Opens the contents of a whole pack in memory.
-pub fn open_contents(ring: &Keyring, data: &[u8]) -> Result<(PackKey, Contents)> {
-    let at = data.len().saturating_sub(TAIL);
-    let (key, start) = locate(ring, data.len(), &data[at..])?;
-    if data[..HEADER] != key.header.bytes {
-        return Err(Error::Damaged("pack ends with another header than it begins with".into()));
-    }
-    let contents = contents_at(&key, data.len(), start, &mut data[start..at].to_vec())?;
-    Ok((key, contents))
 }

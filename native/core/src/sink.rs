@@ -3,13 +3,14 @@
 
 use crate::error::{Error, Result};
 use crate::expand::Expander;
-use crate::filling::{Filling, Part, Place};
+use crate::filling::{Filling, Ground, Part, Place};
 use crate::index::{encode, Indexed, PackRow};
 use crate::keyring::Keyring;
 use crate::object::{object_name, Type};
+use crate::pack::{fill, FILL, LIMIT};
 use crate::slot::Slot;
+use crate::spool::Spool;
 use std::collections::HashMap;
-use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -20,21 +21,10 @@ const INDEX_PACKS: usize = 16;
 const INDEX_CHUNKS: usize = 1 << 18;
 const INDEX_AFTER: Duration = Duration::from_secs(30);
 
-/// The bytes of an object: those of a pack come from a slot and go back to it.
+/// The bytes of an object; where those of a pack lie comes back and serves the next one.
 pub enum Buffer {
-    Pack(Slot),
+    Pack(Ground),
     Record(Vec<u8>),
-}
-
-impl Deref for Buffer {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Buffer::Pack(slot) => slot,
-            Buffer::Record(bytes) => bytes,
-        }
-    }
 }
 
 /// A sealed object on its way to the store. Its bytes come back with the reply.
@@ -51,10 +41,23 @@ pub trait Store: Send + Sync {
     fn put(&self, object: Outgoing);
 }
 
+/// How packs are filled.
+pub struct Packing {
+    /// Packs that are filled or sent at once; at least three.
+    pub slots: usize,
+    /// Stored bytes that the repository has already.
+    pub stored: u64,
+    /// Bytes that every pack is filled to, whatever the repository has.
+    pub fill: Option<usize>,
+    /// A folder for packs that are filled to more than `FILL` bytes.
+    pub spool: Option<Vec<u8>>,
+}
+
 #[derive(Default)]
 struct Flow {
     free: Vec<Slot>,
-    made: usize,
+    /// Packs that are filled or sent now.
+    busy: usize,
     waiting: HashMap<u64, Option<Indexed>>,
     durable: Vec<Indexed>,
     failure: Option<Error>,
@@ -70,39 +73,60 @@ pub struct Sink {
     open: [Mutex<Option<Arc<Filling>>>; 2],
     flow: Mutex<Flow>,
     moved: Condvar,
-    slots: usize,
+    packing: Packing,
     pub cancelled: AtomicBool,
     pub stored: AtomicU64,
 }
 
 impl Sink {
-    /// `slots` buffers of pack size are all that this sink ever holds; at least three.
-    pub fn new(ring: Arc<Keyring>, claim: [u8; 16], store: Box<dyn Store>, slots: usize) -> Sink {
-        Sink {
+    pub fn new(
+        ring: Arc<Keyring>,
+        claim: [u8; 16],
+        store: Box<dyn Store>,
+        packing: Packing,
+    ) -> Result<Sink> {
+        if packing.fill.is_some_and(|n| !(FILL..=LIMIT).contains(&n)) {
+            return Err(Error::Invalid("packs are filled to 16 MiB at least, 128 at most".into()));
+        }
+        Ok(Sink {
             ring,
             claim,
             store,
             open: Default::default(),
             flow: Mutex::default(),
             moved: Condvar::new(),
-            slots: slots.max(3),
+            packing,
             cancelled: AtomicBool::new(false),
             stored: AtomicU64::new(0),
-        }
+        })
     }
 
-    fn slot(&self) -> Result<Slot> {
+    /// Where the next pack is filled, and to how many bytes.
+    fn ground(&self) -> Result<(Ground, usize)> {
+        let Packing { slots, stored, fill: given, spool } = &self.packing;
         let mut flow = self.flow.lock().expect("no panic");
         loop {
             self.healthy(&flow)?;
-            if let Some(slot) = flow.free.pop() {
-                return Ok(slot);
-            }
-            if flow.made < self.slots {
-                flow.made += 1;
-                return Slot::new();
+            if flow.busy < (*slots).max(3) {
+                flow.busy += 1;
+                break;
             }
             flow = self.moved.wait_timeout(flow, Duration::from_millis(200)).expect("no panic").0;
+        }
+        let stored = stored + self.stored.load(Ordering::Relaxed);
+        match (given.unwrap_or_else(|| fill(stored)), spool) {
+            (size, Some(folder)) if size > FILL => {
+                // No pack will be filled in memory any more.
+                flow.free.clear();
+                Ok((Ground::Disk(Spool::new(folder)?), size))
+            }
+            (size, None) if size > FILL => {
+                Err(Error::Internal(format!("no folder to spool packs of {size} bytes in")))
+            }
+            _ => {
+                let slot = flow.free.pop().map_or_else(|| Slot::new(FILL), Ok)?;
+                Ok((Ground::Memory(slot), FILL))
+            }
         }
     }
 
@@ -122,8 +146,21 @@ impl Sink {
         packed: &mut Vec<u8>,
         expander: &mut Expander,
     ) -> Result<()> {
-        let place = self.reserve(part)?;
-        place.seal(if part.codec == 0 { plain } else { packed });
+        let place = self.reserve(part).map_err(|e| self.failed(e))?;
+        // A pack in which a place was not filled rightly is never sent: it is not closed before
+        // `place` is gone, and by then everybody knows.
+        self.fill(&place, part, plain, packed, expander).map_err(|e| self.failed(e))
+    }
+
+    fn fill(
+        &self,
+        place: &Place,
+        part: &Part,
+        plain: &mut Vec<u8>,
+        packed: &mut Vec<u8>,
+        expander: &mut Expander,
+    ) -> Result<()> {
+        place.seal((part.codec == 0).then_some(&plain[..]), packed)?;
         let payload = place.open(packed)?;
         let mut rest = expander.expand_into(part.codec, part.plain, payload, plain)?;
         let domain = self.ring.domain()?;
@@ -137,6 +174,13 @@ impl Sink {
             rest = after;
         }
         Ok(())
+    }
+
+    /// No worker waits for what will not come, and nothing more is sent.
+    fn failed(&self, e: Error) -> Error {
+        self.flow.lock().expect("no panic").failure.get_or_insert_with(|| e.clone());
+        self.moved.notify_all();
+        e
     }
 
     /// A place in the open pack of the part's class; a full pack is sent, and another one opened.
@@ -154,22 +198,22 @@ impl Sink {
             }
             let epoch = self.ring.epochs.last();
             let epoch = epoch.ok_or_else(|| Error::Missing("no domain key".into()))?;
-            let (slot, class_code) = (self.slot()?, class as u8);
-            let pack = Filling::new(slot, epoch, &self.ring.lineage, class_code, self.claim);
+            let ((ground, size), code) = (self.ground()?, class as u8);
+            let pack = Filling::new(ground, size, epoch, &self.ring.lineage, code, self.claim)?;
             *open = Some(Arc::new(pack));
         }
     }
 
     fn send(&self, pack: Arc<Filling>) -> Result<()> {
-        let (buffer, length, filled) = pack.close();
+        let (ground, length, filled) = pack.close()?;
         let upload = crate::crypto::random::<16>();
-        let hash = *blake3::hash(&buffer[..length]).as_bytes();
+        let hash = ground.hash(length)?;
         let (salt, commitment) = (filled.salt, filled.commitment);
         let row = PackRow { hash, upload, salt, commitment, length: length as u32 };
         let name = row.name();
         let (blocks, chunks) = (filled.contents.blocks, filled.contents.chunks);
         let indexed = Indexed { pack: row, blocks, chunks };
-        self.put(Type::Pack, name, Buffer::Pack(buffer), length, Some(indexed))
+        self.put(Type::Pack, name, Buffer::Pack(ground), length, Some(indexed))
     }
 
     fn put(
@@ -199,8 +243,12 @@ impl Sink {
             Ok(()) => flow.durable.extend(indexed),
             Err(e) => flow.failure = Some(flow.failure.take().unwrap_or(e)),
         }
-        if let Some(Buffer::Pack(slot)) = buffer {
-            flow.free.push(slot);
+        if let Some(Buffer::Pack(ground)) = buffer {
+            flow.busy -= 1;
+            // What lies on a disk goes: a file that is gone need not be written there any more.
+            if let Ground::Memory(slot) = ground {
+                flow.free.push(slot);
+            }
         }
         self.moved.notify_all();
     }

@@ -2,28 +2,33 @@
 //! cache, and mapped, so that what a small pack never touches costs nothing.
 
 use crate::error::{Error, Result};
-use crate::pack::FILL;
 use std::ops::{Deref, DerefMut};
 
-/// `FILL` bytes of zeros at first.
+/// Zeros at first.
 pub struct Slot {
     start: *mut u8,
+    length: usize,
 }
 
 // SAFETY: the memory is this slot's alone.
 unsafe impl Send for Slot {}
 
 impl Slot {
-    pub fn new() -> Result<Slot> {
+    pub fn new(length: usize) -> Result<Slot> {
         // SAFETY: a new private mapping that nothing else knows of.
         let start = unsafe {
             let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE);
-            libc::mmap(std::ptr::null_mut(), FILL, access, kind | libc::MAP_ANONYMOUS, -1, 0)
+            libc::mmap(std::ptr::null_mut(), length, access, kind | libc::MAP_ANONYMOUS, -1, 0)
         };
         if start == libc::MAP_FAILED {
             return Err(Error::Invalid("no memory for a pack: give less with --memory".into()));
         }
-        Ok(Slot { start: start.cast() })
+        Ok(Slot { start: start.cast(), length })
+    }
+
+    /// For who shares it out: every part belongs to one of those.
+    pub fn start(&self) -> *mut u8 {
+        self.start
     }
 }
 
@@ -31,21 +36,21 @@ impl Deref for Slot {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping has `FILL` bytes and lives as long as `self`.
-        unsafe { std::slice::from_raw_parts(self.start, FILL) }
+        // SAFETY: the mapping has `length` bytes and lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.start, self.length) }
     }
 }
 
 impl DerefMut for Slot {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above, and `self` is borrowed alone.
-        unsafe { std::slice::from_raw_parts_mut(self.start, FILL) }
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.length) }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         // SAFETY: mapped by `new` with this length, and unmapped once.
-        unsafe { libc::munmap(self.start.cast(), FILL) };
+        unsafe { libc::munmap(self.start.cast(), self.length) };
     }
 }

@@ -68,6 +68,7 @@ export declare class Job {
 /** What a job tells; the last event is `done`. */
 export type JobEvent =
   | { event: 'put'; request: number; kind: 'pack' | 'index'; name: string; bytes: Buffer }
+  | { event: 'spooled'; request: number; name: string; file: number; length: number }
   | { event: 'fetch'; request: number; name: string; offset: number; length: number; other: boolean }
   | { event: 'rows'; bytes: Buffer }
   | { event: 'trouble'; path: Buffer; message: string }
@@ -89,6 +90,12 @@ export interface JobSpec {
   parentHints?: Buffer
   level?: number
   slots?: number
+  /** Stored bytes that the repository has, which say how large packs are. */
+  stored?: number
+  /** Bytes that packs are filled to in any case. */
+  fill?: number
+  /** A folder on a disk for large packs on their way. */
+  spool?: Buffer
   dry?: boolean
   claim?: Buffer
   name?: Buffer
@@ -99,7 +106,8 @@ export interface JobSpec {
   target?: Buffer
   delete?: boolean
   pack?: string
-  bytes?: Buffer
+  /** Stored bytes of the pack. */
+  length?: number
   roots?: Array<Buffer>
   others?: Array<Buffer>
   hints?: Array<Buffer>
@@ -209,6 +217,19 @@ export interface SlotFacts {
   memoryKiB: number
 }
 
+/** A file without a name that is written from its beginning to its end, and hashed on the way. */
+export declare class Spool {
+  constructor(folder: Buffer)
+  append(bytes: Buffer): void
+  /** BLAKE3 of all of it, in hexadecimal. */
+  hash(): string
+  get length(): number
+  /** Its descriptor, only to be read from. */
+  get file(): number
+  /** The file goes. */
+  close(): void
+}
+
 /** What marked chunks need of each listed pack, column by column. */
 export interface Usage {
   names: Array<string>
@@ -243,6 +264,12 @@ export declare function deleteSubvolume(folder: Buffer, name: string): void
 
 /** The numbers that FORMAT.md states, for the test that compares the two. */
 export declare function formatConstants(): string
+
+/** Bytes that the next pack is filled to in a repository whose packs have so many. */
+export declare function packFill(stored: number): number
+
+/** Memory that begins at a page, so that a file can be written from it past the page cache. */
+export declare function pages(length: number): Buffer
 
 export declare function placeOf(path: Buffer): Place
 

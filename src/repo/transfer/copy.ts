@@ -8,6 +8,7 @@ import type { Section, Snapshot, Unit } from "../../format/snapshot.ts";
 import { budget } from "../budget.ts";
 import type { Readable } from "../log.ts";
 import { ofObject } from "../objects.ts";
+import type { Packing } from "../packing.ts";
 import { samePaths, unitsOf } from "../units.ts";
 import { copyPacks } from "./packs.ts";
 import { headsThere } from "./plan.ts";
@@ -17,6 +18,7 @@ export interface CopyOptions {
   readonly workers: number;
   readonly level?: number;
   readonly memory?: number;
+  readonly packing: Packing;
 }
 
 export interface CopyWork {
@@ -35,6 +37,7 @@ const jobOf = ({ claim, options }: CopyWork) => ({
   claim,
   level: options.level ?? 3,
   ...budget(options.workers, options.memory),
+  ...options.packing,
 });
 
 /** Stored bytes that a transfer's counters tell. */
@@ -67,7 +70,7 @@ export async function copyChunks(
       damaged.set(pack, reason);
     },
   };
-  const packs = needs.map((n) => n.pack).filter((pack) => whole.has(pack) && !damaged.has(pack));
+  const packs = needs.filter(({ pack }) => whole.has(pack) && !damaged.has(pack));
   const copied = await copyPacks(copy, packs);
   const rest = new Set(copied);
   if (needs.every((n) => rest.has(n.pack))) return;

@@ -11,8 +11,6 @@ import { filterSnapshots, type SnapshotFilter } from "../select.ts";
 export const WHOLE_FROM = 0.5;
 /** Packs that one index run speaks of. */
 export const RUN_PACKS = 16;
-/** Bytes that a pack made anew is filled to. */
-const PACK = 16 << 20;
 
 /** What each snapshot costs beside its packs: claim, snapshot and end; the protocol's listings. */
 const WRITER = { puts: 3, lists: 9, gets: 0 } as const;
@@ -64,6 +62,8 @@ export interface SyncFacts {
   readonly kin: boolean;
   /** Share of a pack that must be needed for it to be copied whole. */
   readonly wholeFrom: number;
+  /** Bytes that a pack made anew is filled to. */
+  readonly fill: number;
 }
 
 export interface SyncRequests {
@@ -99,7 +99,7 @@ const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
 /** Decides what is copied, and how. Requests and bytes are estimates. */
 export function planSync(facts: SyncFacts): SyncPlan {
-  const { wanted, there, forgotten, broken, needs, kin, wholeFrom } = facts;
+  const { wanted, there, forgotten, broken, needs, kin, wholeFrom, fill } = facts;
   const lacking = wanted.filter((id) => !there.has(id) && !forgotten.has(id));
   const snapshots = lacking.filter((id) => !broken.has(id));
   const isWhole = (n: Need) => kin && n.bytes >= n.all * wholeFrom;
@@ -110,7 +110,7 @@ export function planSync(facts: SyncFacts): SyncPlan {
   const bytes = sum(part.map((n) => n.bytes));
   // What is sealed anew compresses about as it did: its share of the blocks it lies in.
   const anew = sum(part.map((n) => Math.ceil((n.length * n.bytes) / Math.max(1, n.all))));
-  const made = part.length === 0 ? 0 : 1 + Math.ceil(anew / PACK);
+  const made = part.length === 0 ? 0 : 1 + Math.ceil(anew / fill);
   const runs = Math.ceil((whole.length + made) / RUN_PACKS);
   const copies = snapshots.length;
   return {

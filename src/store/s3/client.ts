@@ -5,6 +5,7 @@
  * secret, a signature or a token.
  */
 import aws4 from "aws4";
+import type { Body } from "../../base/body.ts";
 import { Failure } from "../../base/failure.ts";
 import type { Runtime } from "../../base/runtime.ts";
 import { type Again, again, type Patience } from "../retry.ts";
@@ -25,8 +26,8 @@ export interface Call {
   readonly name: string | null;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
-  /** SHA-256 of the body, where it is known already. */
+  readonly body?: Body;
+  /** SHA-256 of the body, which has to be known of one that is read piece by piece. */
   readonly hash?: Buffer | undefined;
   /** Most bytes of the answer. */
   readonly most?: number;
@@ -164,7 +165,7 @@ function sign(
   now: number,
 ): Record<string, string> {
   const length = body === undefined ? {} : { "content-length": String(body.length) };
-  const payload = hash ?? (body === undefined ? NOTHING : sha256(body));
+  const payload = hash ?? (body instanceof Uint8Array ? sha256(body) : NOTHING);
   const signed = aws4.sign(
     {
       service: "s3",

@@ -3,6 +3,7 @@
  *
  * The object exists from the moment that its parts are joined, and not before.
  */
+import { partOf } from "../../base/body.ts";
 import { Failure } from "../../base/failure.ts";
 import { mapBounded } from "../../base/map_bounded.ts";
 import { toldOf } from "../told.ts";
@@ -79,7 +80,7 @@ async function parts(
       ...{ kind: "put", doing: "put", method: "PUT", name, signal: either },
       query: { partNumber: String(at + 1), uploadId },
       headers: { "x-amz-checksum-sha256": base64(hash) },
-      body: bytes.subarray(at * size, (at + 1) * size),
+      body: partOf(bytes, at * size, (at + 1) * size),
       hash,
     });
     return answer.headers.etag ?? "";

@@ -56,7 +56,7 @@ export function openS3Store(place: Place, first: Credentials, options: S3Options
   const terms = termsOf(settings);
   const putSettings: PutSettings = {
     single: options.single ?? 32 * MIB,
-    part: options.part ?? 16 * MIB,
+    part: options.part ?? 32 * MIB,
     storageClass: settings.storageClass,
     lock: () => lockHeaders(terms, runtime.clock.now()),
   };

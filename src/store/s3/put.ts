@@ -35,7 +35,7 @@ export async function put(
 ): Promise<void> {
   const { name, bytes, signal } = object;
   const part = bytes.length > settings.single ? settings.part : null;
-  const sums = sumsOf(bytes, part);
+  const sums = await sumsOf(bytes, part);
   const { storageClass } = settings;
   let doubt = false;
   await client.again(async () => {

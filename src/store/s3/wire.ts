@@ -8,12 +8,13 @@
 import { setMaxListeners } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
+import { type Body, piecesOf } from "../../base/body.ts";
 
 export interface Ask {
   readonly method: string;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | undefined;
+  readonly body?: Body | undefined;
   readonly signal: AbortSignal;
   /** Most bytes of the answer's body. */
   readonly most: number;
@@ -72,22 +73,29 @@ function answerTo(
       request.destroy(silent);
     });
     let waiting: NodeJS.Timeout | undefined;
+    let sending: Promise<void> | undefined;
     const send = () => {
       clearTimeout(waiting);
-      if (!request.destroyed) request.end(body);
+      if (request.destroyed) return;
+      if (body === undefined || body instanceof Uint8Array) request.end(body);
+      else sending ??= inPieces(request, body);
     };
     const done = () => {
       clearTimeout(waiting);
       // An answer may come before all was sent: the body's memory is not ours after this.
       if (!request.writableFinished) request.destroy();
     };
-    request.on("error", (error) => {
+    request.on("error", async (error) => {
       done();
+      await sending;
       reject(silent ?? error);
     });
     request.on("response", (response) => {
       collect(response, method, most)
-        .finally(done)
+        .finally(async () => {
+          done();
+          await sending;
+        })
         .then(
           (bytes) =>
             resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes }),
@@ -98,6 +106,29 @@ function answerTo(
     request.once("continue", send);
     waiting = setTimeout(send, PATIENCE);
     request.flushHeaders();
+  });
+}
+
+/** Sends a body that is read as it goes; what fails ends the request. */
+async function inPieces(request: http.ClientRequest, body: Body): Promise<void> {
+  try {
+    for await (const piece of piecesOf(body)) await written(request, piece);
+    request.end();
+  } catch (error) {
+    request.destroy(error as Error);
+  }
+}
+
+/** Resolves when the bytes are the caller's again. */
+function written(request: http.ClientRequest, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cut = () => reject(coded("ECONNRESET", "the connection was cut"));
+    request.once("close", cut);
+    request.write(piece, (error) => {
+      request.off("close", cut);
+      if (error) reject(error);
+      else resolve();
+    });
   });
 }
 
