@@ -22,7 +22,8 @@ export interface Strait extends Disposable {
   cuts(): number;
 }
 
-export async function strait(target: string, weather: Weather): Promise<Strait> {
+/** It listens at an address of this machine: who asks may be elsewhere. */
+export async function strait(target: string, weather: Weather, at = "127.0.0.1"): Promise<Strait> {
   const { hostname, port } = new URL(target);
   const { below } = chance(weather.seed);
   const open = new Set<Socket>();
@@ -56,9 +57,9 @@ export async function strait(target: string, weather: Weather): Promise<Strait> 
     carry(client, upstream).catch(breakOff);
     carry(upstream, client).catch(breakOff);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, at, resolve));
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    endpoint: `http://${at}:${(server.address() as { port: number }).port}`,
     cuts: () => cuts,
     [Symbol.dispose]() {
       server.close();
