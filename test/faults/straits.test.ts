@@ -19,7 +19,7 @@ import { Crowd, KEY, PRUNE } from "./crowd.ts";
 
 const SEED = Number(process.env.SEED ?? 11);
 const LONG = process.env.HOLDALL_SLOW ? 240_000 : 3_000;
-const WEATHER = { delay: 2, rate: 10e6, life: 500_000 };
+const WEATHER = { delay: 2, rate: 10e6, life: 8 << 20 };
 /** Who shares a namespace: the client that lives, the one that is killed, and the third. */
 const PLACES = [["a"], ["b"], ["p", "q", "forgetter"]];
 
