@@ -43,18 +43,18 @@ describe.skipIf(missing !== null)(`straits${missing ? ` (${missing})` : ""}`, ()
       using second = await way(1);
       using third = await way(2);
       const ways = [first, second, third];
-      const env = { AWS_ACCESS_KEY_ID: ACCESS, AWS_SECRET_ACCESS_KEY: SECRET };
-      const config = (at: number, endpoint: string) => {
-        const path = join(place.path, `config-${at}`);
+      const known = { AWS_ACCESS_KEY_ID: ACCESS, AWS_SECRET_ACCESS_KEY: SECRET };
+      const environments = [...ways, server()].map(({ endpoint }, at) => {
+        const [config, cache] = ["config", "cache"].map((name) =>
+          join(place.path, `${name}-${at}`),
+        );
         const named = { repository, endpoint, plainHttp: true };
-        writeFileSync(path, JSON.stringify({ repositories: { bucket: named } }));
-        const cache = join(place.path, `cache-${at}`);
-        return { ...env, HOLDALL_CONFIG: path, HOLDALL_CACHE: cache };
-      };
+        writeFileSync(config ?? "", JSON.stringify({ repositories: { bucket: named } }));
+        return { ...known, HOLDALL_CONFIG: config, HOLDALL_CACHE: cache };
+      });
       const of = (who: string | null) => {
         const at = PLACES.findIndex((names) => names.includes(who ?? ""));
-        const { endpoint } = ways[at] ?? server();
-        return { by: nets.all[at]?.by ?? [], env: config(at, endpoint) };
+        return { by: nets.all[at]?.by ?? [], env: environments.at(at) ?? {} };
       };
       // Nobody comes to the server but by the strait of his own namespace.
       const port = new URL(server().endpoint).port;
