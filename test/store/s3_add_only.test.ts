@@ -19,7 +19,7 @@ import { all } from "../support/outcome.ts";
 import { command, environment } from "../support/s3_command.ts";
 import { type Policy, userWith } from "../support/s3_users.ts";
 import { openWork, trial, VERBS } from "../support/s3_work.ts";
-import { KEY, onServers, type S3Server, SECRET } from "../support/s3server.ts";
+import { OWNER, onServers, type S3Server } from "../support/s3server.ts";
 import { differences, temporary } from "../support/tree.ts";
 
 /** As README has it: of the bucket `backups`, below `host1/`. */
@@ -44,7 +44,7 @@ async function stolen(server: S3Server): Promise<void> {
   const keys = await userWith(server, "backups", POLICY);
   const env = (who: typeof keys) =>
     environment(place.path, "s3://backups/host1", way.endpoint, who);
-  const [adder, owner] = [env(keys), env({ accessKeyId: KEY, secretAccessKey: SECRET })];
+  const [adder, owner] = [env(keys), env(OWNER)];
   const expectDone = async (args: string[], who = adder) => {
     const { status, said } = await command(args, who);
     expect(status, `${args.join(" ")}: ${said}`).toBe(0);

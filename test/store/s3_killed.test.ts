@@ -11,7 +11,7 @@ import { expect, it } from "vitest";
 import { download } from "../support/bucket.ts";
 import { meter } from "../support/meter.ts";
 import { command, environment } from "../support/s3_command.ts";
-import { fresh, KEY, onServers, type S3Server, SECRET } from "../support/s3server.ts";
+import { fresh, KEY, OWNER, onServers, type S3Server, SECRET } from "../support/s3server.ts";
 import { differences, temporary } from "../support/tree.ts";
 
 /** A put whose client goes away half-way: what is there then. */
@@ -38,8 +38,7 @@ onServers((server) => {
     using way = await meter(server().endpoint);
     const at = (part: string) => join(place.path, part);
     const address = fresh();
-    const owner = { accessKeyId: KEY, secretAccessKey: SECRET };
-    const env = environment(place.path, address, way.endpoint, owner);
+    const env = environment(place.path, address, way.endpoint, OWNER);
     writeFileSync(at("key"), "5a".repeat(32));
     mkdirSync(at("source"));
     writeFileSync(at("source/noise"), randomBytes(24 << 20));

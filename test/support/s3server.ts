@@ -24,7 +24,7 @@ import { inMemory } from "./failing.ts";
 export const KEY = "HOLDALLTESTKEY";
 export const SECRET = "holdall-test-secret-5a5a";
 export const SERVERS = ["versitygw", "minio"] as const;
-const CREDENTIALS: Keys = { accessKeyId: KEY, secretAccessKey: SECRET };
+export const OWNER: Keys = { accessKeyId: KEY, secretAccessKey: SECRET };
 export type ServerKind = (typeof SERVERS)[number];
 
 const INSTALL: Record<ServerKind, string> = {
@@ -133,7 +133,7 @@ interface Said {
 
 function ask(endpoint: string, method: string, path: string, more: Asked = {}): Promise<Said> {
   const { hostname, port, host } = new URL(endpoint);
-  const { headers = {}, body, as = CREDENTIALS, service = "s3" } = more;
+  const { headers = {}, body, as = OWNER, service = "s3" } = more;
   const signed = aws4.sign(
     {
       service,
@@ -202,12 +202,12 @@ export async function startServer(kind: ServerKind): Promise<S3Server> {
     store: (at, options = {}) =>
       openStore(at, {
         ...options,
-        s3: { endpoint, ...CREDENTIALS, ...options.s3 },
+        s3: { endpoint, ...OWNER, ...options.s3 },
       }),
     open(at, options = {}) {
       const { settings } = options;
       const place = findPlace(at.slice("s3:".length), { endpoint, ...settings });
-      return openS3Store(place, { ...CREDENTIALS, ...(settings as object) }, options);
+      return openS3Store(place, { ...OWNER, ...(settings as object) }, options);
     },
     [Symbol.dispose]: dispose,
   };
