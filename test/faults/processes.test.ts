@@ -1,7 +1,7 @@
 /**
  * Real processes on one folder repository: four that back up, two that prune, one that forgets, in
- * loops, and one of them killed about every second. What was acknowledged and nobody forgot restores
- * identically, check finds nothing, and the space of what was forgotten comes back.
+ * loops, and one of them killed about every second. What was acknowledged and nobody forgot
+ * restores identically, check finds nothing, and the space of what was forgotten comes back.
  *
  * All writers save from one pool of files, each another part of it each time: what one of them
  * forgets is what another is about to rely on. `HOLDALL_SLOW=1` goes on for minutes.

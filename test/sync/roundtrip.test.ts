@@ -1,4 +1,4 @@
-/** What a sync brings over is what the source has, between folders and between stores without one. */
+/** What a sync brings over is what the source has, between folders and between others. */
 import { join } from "node:path";
 import { openMemoryStore, openStore } from "../../src/index.ts";
 import { syncContract } from "../contract/sync.ts";
