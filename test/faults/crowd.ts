@@ -19,6 +19,24 @@ const SLOWEST = 180_000;
 /** Everything unused goes, and nobody is waited for. */
 export const PRUNE = ["prune", ..."--max-unused 0% --wait 0s --fence-after 0s".split(" ")];
 
+/** What the command is run by in some place, and what its environment has there. */
+export interface Way {
+  readonly by: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Who meets where; in a folder, with clocks that are right, if nothing is said. */
+export interface Meeting {
+  /** Seconds by which a clock is wrong; each process has one of these. */
+  readonly shifts?: readonly number[];
+  readonly repository?: string;
+  readonly writers?: readonly string[];
+  /** Names of those whose processes are killed; everybody's if not given. */
+  readonly mortals?: readonly string[];
+  /** How somebody comes to the repository; null asks for who is disturbed by nobody. */
+  way?(who: string | null): Way;
+}
+
 interface Said {
   readonly code: number | null;
   readonly out: string;
@@ -43,18 +61,18 @@ export class Crowd {
   };
   private readonly path: string;
   private readonly chance: ReturnType<typeof chance>;
-  private readonly shifts: readonly number[];
+  private readonly meeting: Meeting;
   private readonly shim: string;
   private readonly pool: Buffer[];
   private readonly saved = new Map<string, Saved>();
-  private readonly running = new Set<ChildProcess>();
+  private readonly running = new Map<ChildProcess, string>();
   private over = false;
 
-  constructor(path: string, seed: number, shifts: readonly number[]) {
+  constructor(path: string, seed: number, meeting: Meeting) {
     this.path = path;
     this.chance = chance(seed);
-    this.shifts = shifts;
-    this.repository = join(path, "repo");
+    this.meeting = meeting;
+    this.repository = meeting.repository ?? join(path, "repo");
     this.shim = compile(path, "clock");
     this.pool = Array.from({ length: POOL }, (_, i) =>
       createHash("shake256", { outputLength: SIZE }).update(`${seed} ${i}`).digest(),
@@ -65,23 +83,26 @@ export class Crowd {
 
   /**
    * For so many milliseconds, and until everybody has come to an end some times however slow the
-   * machine is. Kills are a second apart, or twice what a command takes here alone.
+   * machine is. Kills come at any time up to two seconds after one another, or up to four times
+   * what a command takes here alone.
    */
   async work(milliseconds: number): Promise<void> {
     const started = performance.now();
     this.alone(["snapshots"]);
     const pause = Math.max(PAUSE, 2 * (performance.now() - started));
+    const { writers = WRITERS, mortals } = this.meeting;
     const loops = [
-      ...WRITERS.map((w) => this.loop(() => this.save(w))),
-      ...["p", "q"].map(() => this.loop(() => this.prune())),
+      ...writers.map((w) => this.loop(() => this.save(w))),
+      ...["p", "q"].map((p) => this.loop(() => this.prune(p))),
       this.loop(() => this.forget()),
     ];
     const { counts } = this;
     const enough = () => counts.backups >= 8 && counts.prunes >= 3 && counts.forgotten >= 2;
     for (let now = 0; now < milliseconds || (now < SLOWEST && !enough()); ) {
-      await sleep(pause);
-      const some = [...this.running][this.chance.below(this.running.size)];
-      if (some?.kill("SIGKILL")) counts.kills++;
+      await sleep(this.chance.below(2 * pause));
+      const some = [...this.running].filter(([, who]) => mortals?.includes(who) ?? true);
+      const [one] = some[this.chance.below(some.length)] ?? [];
+      if (one?.kill("SIGKILL")) counts.kills++;
       now = performance.now() - started;
     }
     this.over = true;
@@ -90,10 +111,8 @@ export class Crowd {
 
   /** Runs a command that nobody disturbs; its output. */
   alone(args: string[]): string {
-    const ended = spawnSync(process.execPath, [MAIN, ...args], {
-      env: this.env(0),
-      encoding: "utf8",
-    });
+    const [command, all, env] = this.command(null, args);
+    const ended = spawnSync(command, all, { env, encoding: "utf8" });
     if (ended.status === 0) return ended.stdout;
     throw new Error(`holdall ${args.join(" ")}: status ${ended.status}: ${ended.stderr}`);
   }
@@ -133,27 +152,34 @@ export class Crowd {
     return { stored, needed: new Set(files).size * SIZE + rows.length * 16_384 };
   }
 
-  private env(shift: number): NodeJS.ProcessEnv {
+  /** A command as somebody runs it; clocks of who is alone are right. */
+  private command(who: string | null, args: string[]): [string, string[], NodeJS.ProcessEnv] {
+    const { shifts = [0], way } = this.meeting;
+    const shift = who === null ? 0 : (shifts[this.chance.below(shifts.length)] ?? 0);
     const clock = { LD_PRELOAD: this.shim, HOLDALL_CLOCK_SHIFT: String(shift) };
-    return {
+    const { by, env } = way?.(who) ?? { by: [], env: {} };
+    const own = {
       ...process.env,
       HOLDALL_REPOSITORY: this.repository,
       HOLDALL_KEYFILE: join(this.path, "key"),
       HOLDALL_CACHE: join(this.path, "cache"),
       HOLDALL_WORKERS: "1",
       ...(shift === 0 ? {} : clock),
+      ...env,
     };
+    const [command = "", ...rest] = [...by, process.execPath, MAIN, ...args];
+    return [command, rest, own];
   }
 
   private async loop(act: () => Promise<void>): Promise<void> {
     while (!this.over) await act();
   }
 
-  private run(args: string[]): Promise<Said> {
-    const shift = this.shifts[this.chance.below(this.shifts.length)] ?? 0;
+  private run(who: string, args: string[]): Promise<Said> {
+    const [command, all, env] = this.command(who, args);
     return new Promise((resolve) => {
-      const child = spawn(process.execPath, [MAIN, ...args], { env: this.env(shift) });
-      this.running.add(child);
+      const child = spawn(command, all, { env });
+      this.running.set(child, who);
       let [out, err] = ["", ""];
       child.stdout.on("data", (bytes: Buffer) => {
         out += bytes.toString("utf8");
@@ -177,15 +203,16 @@ export class Crowd {
     const all = Array.from({ length: SAVED }, () => this.chance.below(POOL));
     const files = [...new Set(all)].sort((a, b) => a - b);
     for (const i of files) writeFileSync(join(source, `f${i}`), this.pool[i] ?? "");
-    const { code, out } = await this.run(["backup", source, "--host", writer, "--json"]);
+    const { code, out } = await this.run(writer, ["backup", source, "--host", writer, "--json"]);
     const id = /"event":"snapshot".*"id":"([0-9a-f]+)"/.exec(out)?.[1];
-    if (code !== 0 || id === undefined) return;
-    this.counts.backups++;
+    // Who was killed after it had said so has promised it, too.
+    if (id === undefined) return;
+    if (code === 0) this.counts.backups++;
     this.saved.set(id, { files, mayGo: false });
   }
 
-  private async prune(): Promise<void> {
-    const { code } = await this.run(PRUNE);
+  private async prune(who: string): Promise<void> {
+    const { code } = await this.run(who, PRUNE);
     if (code === 0) this.counts.prunes++;
   }
 
@@ -195,7 +222,7 @@ export class Crowd {
     const [id, saved] = kept[this.chance.below(kept.length)] ?? [];
     if (id === undefined || saved === undefined || kept.length < 3) return sleep(100);
     saved.mayGo = true;
-    const { code } = await this.run(["forget", id]);
+    const { code } = await this.run("forgetter", ["forget", id]);
     if (code === 0) this.counts.forgotten++;
   }
 }

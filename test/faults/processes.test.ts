@@ -1,7 +1,7 @@
 /**
  * Real processes on one folder repository: four that back up, two that prune, one that forgets, in
- * loops, and one of them killed every second. What was acknowledged and nobody forgot restores
- * identically, check finds nothing, and the space of what was forgotten comes back.
+ * loops, and one of them killed about every second. What was acknowledged and nobody forgot
+ * restores identically, check finds nothing, and the space of what was forgotten comes back.
  *
  * All writers save from one pool of files, each another part of it each time: what one of them
  * forgets is what another is about to rely on. `HOLDALL_SLOW=1` goes on for minutes.
@@ -21,7 +21,7 @@ it.each([
   { name: "clocks wrong by years", shifts: [-30 * YEARS, 0, 11 * YEARS, 40 * YEARS] },
 ])("processes killed every second, with $name", { timeout: LONG + 400_000 }, async ({ shifts }) => {
   using place = temporary();
-  const crowd = new Crowd(place.path, SEED, shifts);
+  const crowd = new Crowd(place.path, SEED, { shifts });
   await crowd.work(LONG);
   const { backups, prunes, forgotten, kills, refused } = crowd.counts;
   const seed = `seed ${SEED}: ${JSON.stringify(crowd.counts)}`;

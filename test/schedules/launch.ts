@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { Keys } from "../support/s3server.ts";
 import { compile } from "../support/shim.ts";
 import { temporary } from "../support/tree.ts";
 import { makeSource } from "./source.ts";
@@ -22,7 +23,14 @@ export interface Report {
   readonly traces: string[];
 }
 
-function one(folder: string, shim: string, args: string[]): Promise<Report> {
+/** A folder of a bucket that nobody else uses. */
+export interface Afar {
+  readonly address: string;
+  readonly endpoint: string;
+  readonly keys: Keys;
+}
+
+function one(folder: string, shim: string, args: string[], far?: Afar): Promise<Report> {
   mkdirSync(folder);
   makeSource(folder);
   const still = join(folder, "still");
@@ -32,6 +40,7 @@ function one(folder: string, shim: string, args: string[]): Promise<Report> {
     LD_PRELOAD: shim,
     HOLDALL_STILL: still,
     HOLDALL_STILL_ROOT: folder,
+    ...(far && { HOLDALL_SCHEDULES_FAR: JSON.stringify(far) }),
   };
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ["--max-semi-space-size=64", RUN, folder, ...args], {
@@ -52,16 +61,22 @@ function one(folder: string, shim: string, args: string[]): Promise<Report> {
 }
 
 /** Schedules `first` to `first + count - 1`, with a planted fault if one is named. */
-export async function schedules(first: number, count: number, plant = ""): Promise<Report> {
+export async function schedules(
+  first: number,
+  count: number,
+  plant = "",
+  far?: Afar,
+): Promise<Report> {
   using place = temporary("/dev/shm");
   const shim = compile(place.path, "still");
   const lanes = Math.max(1, Math.min(availableParallelism(), 8, Math.ceil(count / 50)));
   const share = Math.ceil(count / lanes);
   const reports = await Promise.all(
     Array.from({ length: lanes }, (_, i) => {
-      const own = Math.min(share, count - i * share);
-      const args = [String(first + i * share), String(own), plant];
-      return one(join(place.path, String(i)), shim, args);
+      const some = Math.min(share, count - i * share);
+      const args = [String(first + i * share), String(some), plant];
+      const own = far && { ...far, address: `${far.address}/${i}` };
+      return one(join(place.path, String(i)), shim, args, own);
     }),
   );
   const sum = (of: (report: Report) => number) => reports.reduce((n, r) => n + of(r), 0);

@@ -13,14 +13,16 @@ import {
   type Runtime,
   retry,
   type Secret,
+  type Store,
   toFailure,
 } from "../../src/index.ts";
 import { type Chance, chance } from "../support/chance.ts";
 import { type Auditor, auditor } from "./auditor.ts";
 import { Ledger } from "./ledger.ts";
+import { compare, type Shelf, shelf } from "./mirror.ts";
 import type { Quiet } from "./quiet.ts";
 import { type Actor, type Ask, Scheduler, type Weather } from "./scheduler.ts";
-import { type Shelf, scheduledStore, shelf } from "./store.ts";
+import { scheduledStore } from "./store.ts";
 import * as tasks from "./tasks.ts";
 
 const SECRET: Secret = { kind: "keyfile", bytes: Buffer.alloc(32, 0x5a) };
@@ -35,6 +37,8 @@ export interface Ground {
   readonly quiet: Quiet;
   readonly auditor: Auditor;
   readonly bases: readonly Base[];
+  /** Where the next schedule's world lies, if not in memory only. */
+  readonly far: (() => () => Store) | undefined;
 }
 
 interface Base {
@@ -70,7 +74,7 @@ function runtimeOf(own: Chance, signal: AbortSignal, years: number, sleep: Sleep
 }
 
 /** Histories: nothing yet; one snapshot; two, one of them forgotten. */
-export async function ground(folder: string, quiet: Quiet): Promise<Ground> {
+export async function ground(folder: string, quiet: Quiet, far: Ground["far"]): Promise<Ground> {
   mkdirSync(folder, { recursive: true });
   const own = chance(7);
   const runtime = runtimeOf(own, new AbortController().signal, 0, async () => undefined);
@@ -89,7 +93,7 @@ export async function ground(folder: string, quiet: Quiet): Promise<Ground> {
   await act(tasks.saves(0b111, "a"));
   await act(tasks.forgetsOne);
   await act(tasks.saves(0b110, "b"));
-  return { folder, quiet, auditor: auditor(folder, SECRET, runtime, empty), bases };
+  return { folder, quiet, auditor: auditor(folder, SECRET, runtime, empty), bases, far };
 }
 
 const asleep = (milliseconds: number): Ask => ({
@@ -178,7 +182,7 @@ export async function runSchedule(seed: number, at: Ground): Promise<Outcome> {
   const scheduler = new Scheduler(own.fork(1), weatherOf(own), at.quiet);
   const base = at.bases[own.below(at.bases.length)];
   if (base === undefined) throw new Error("no ground");
-  const [place, ledger] = [shelf(base.objects), base.ledger.copy()];
+  const [place, ledger] = [await shelf(base.objects, at.far?.()), base.ledger.copy()];
   hire(at, own, scheduler, place, ledger);
   let wrong: string | null = null;
   const note = (error: unknown) => {
@@ -192,6 +196,7 @@ export async function runSchedule(seed: number, at: Ground): Promise<Outcome> {
     const { code, message } = toFailure(error);
     if (!ORDINARY.includes(code)) note(new Error(`${actor}: ${code}: ${message}`));
   }
+  await compare(place).catch(note);
   await at.auditor.settle(place.objects, ledger).catch(note);
   const { log, steps } = scheduler;
   return { trace: scheduler.digest(), steps, wrong, log, acknowledged: ledger.promised.size };

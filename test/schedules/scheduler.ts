@@ -14,7 +14,10 @@ import type { Quiet } from "./quiet.ts";
 /** A call that waits for its turn. */
 export interface Ask {
   readonly what: string;
-  /** Takes effect on the store, at once and as a whole; gives what the caller is answered. */
+  /**
+   * Takes effect on the store, as a whole, before anything else happens; gives what the caller is
+   * answered.
+   */
   effect(): unknown;
   /** Only what changes the store may be in doubt, or arrive after its sender's death. */
   readonly changes: boolean;
@@ -64,6 +67,7 @@ export class Scheduler {
   private readonly late: Ask[] = [];
   private readonly trace = createHash("sha256");
   private kills = 0;
+  private passing = 0;
   private shortened = false;
 
   constructor(chance: Chance, weather: Weather, quiet: Quiet) {
@@ -107,28 +111,39 @@ export class Scheduler {
   /** Waits until the seed lets this call through. */
   async ask(actor: Actor, ask: Ask): Promise<unknown> {
     if (actor.state === "dead") throw new Cut("a dead process calls nobody");
-    if (!actor.careful && ask.opens) return ask.effect();
+    if (!actor.careful && ask.opens) return this.pass(ask);
     return new Promise((answer, refuse) => {
       actor.asks.push({ ...ask, answer, refuse });
     });
+  }
+
+  /** A call that waits for nobody, but that everybody waits for. */
+  private async pass({ effect }: Ask): Promise<unknown> {
+    this.passing++;
+    try {
+      return await effect();
+    } finally {
+      this.passing--;
+    }
   }
 
   /** Until everybody is over or dead. `between` is told of each moment at which all wait. */
   async run(between: () => Promise<void>): Promise<void> {
     let last: object = this;
     for (;;) {
-      await this.quiet.wait(last);
+      do await this.quiet.wait(last);
+      while (this.passing > 0);
       await between();
-      if (this.land()) continue;
+      if (await this.land()) continue;
       const actor = this.next();
       if (actor === undefined) break;
       this.steps++;
       last = actor;
-      if (actor.state === "waiting to start") this.say(actor, "starts", actor.start);
-      else this.go(actor);
+      if (actor.state === "waiting to start") await this.say(actor, "starts", actor.start);
+      else await this.go(actor);
     }
     for (const ask of this.late.splice(0)) {
-      if (this.chance.odds(0.5)) this.arrive(`${ask.what} arrives at last`, ask);
+      if (this.chance.odds(0.5)) await this.arrive(`${ask.what} arrives at last`, ask);
     }
   }
 
@@ -136,7 +151,7 @@ export class Scheduler {
   shortens(what: string): boolean {
     if (this.shortened || !this.chance.odds(this.weather.short)) return false;
     this.shortened = true;
-    this.happen(`${what} comes back short`, () => undefined);
+    this.note(`${what} comes back short`);
     return true;
   }
 
@@ -144,14 +159,14 @@ export class Scheduler {
     return this.trace.digest("hex");
   }
 
-  private happen(line: string, effect: () => unknown): unknown {
+  private note(line: string): void {
     this.trace.update(`${line}\n`);
     this.log.push(line);
-    return effect();
   }
 
-  private say(actor: Actor, what: string, effect: () => unknown): unknown {
-    return this.happen(`${actor.name} ${what}`, effect);
+  private async say(actor: Actor, what: string, effect: () => unknown): Promise<unknown> {
+    this.note(`${actor.name} ${what}`);
+    return effect();
   }
 
   private next(): Actor | undefined {
@@ -169,17 +184,18 @@ export class Scheduler {
     return ready.reduce((a, b) => (b.priority > a.priority ? b : a));
   }
 
-  private land(): boolean {
+  private async land(): Promise<boolean> {
     if (this.late.length === 0 || !this.chance.odds(0.05)) return false;
     const [ask] = this.late.splice(this.chance.below(this.late.length), 1);
-    if (ask) this.arrive(`${ask.what} arrives late`, ask);
+    if (ask) await this.arrive(`${ask.what} arrives late`, ask);
     return true;
   }
 
   /** The store's refusal is lost like any other answer. */
-  private arrive(line: string, ask: Ask): void {
+  private async arrive(line: string, ask: Ask): Promise<void> {
+    this.note(line);
     try {
-      this.happen(line, ask.effect);
+      await ask.effect();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }
@@ -194,7 +210,7 @@ export class Scheduler {
     return { naps, nap: this.chance.odds(0.7) ? this.chance.below(most) : -1 };
   }
 
-  private go(actor: Actor): void {
+  private async go(actor: Actor): Promise<void> {
     actor.asks.sort((a, b) => (a.what < b.what ? -1 : a.what > b.what ? 1 : 0));
     const [ask] = actor.asks.splice(this.chance.below(actor.asks.length), 1);
     if (ask === undefined) return;
@@ -203,38 +219,37 @@ export class Scheduler {
     }
     const { kill, doubt, kills } = this.weather;
     if (this.kills < kills && this.chance.odds(kill)) {
-      this.end(actor, ask);
+      await this.end(actor, ask);
       return;
     }
     if (ask.changes && this.chance.odds(doubt)) {
-      this.adrift(actor, ask);
+      await this.adrift(actor, ask);
       ask.refuse(new Failure("store_io", "the answer was lost"));
       return;
     }
     try {
-      ask.answer(this.say(actor, ask.what, ask.effect));
+      ask.answer(await this.say(actor, ask.what, ask.effect));
     } catch (error) {
       ask.refuse(error as Error);
     }
   }
 
   /** A call that nobody is answered: it took effect, will, or never does. */
-  private adrift(actor: Actor, ask: Ask): void {
+  private async adrift(actor: Actor, ask: Ask): Promise<void> {
     const when = this.chance.pick(["now", "later", "never"] as const);
     const line = `${actor.name} ${ask.what}, unanswered: ${when}`;
     const keep = () => this.late.push({ ...ask, what: `${actor.name} ${ask.what}` });
     const effects = { now: ask.effect, later: keep, never: () => undefined };
-    this.arrive(line, { ...ask, effect: effects[when] });
+    await this.arrive(line, { ...ask, effect: effects[when] });
   }
 
-  private end(actor: Actor, ask: Waiting): void {
+  private async end(actor: Actor, ask: Waiting): Promise<void> {
     this.kills++;
-    this.say(actor, `dies in ${ask.what}`, () => undefined);
+    this.note(`${actor.name} dies in ${ask.what}`);
     actor.state = "dead";
-    for (const call of [ask, ...actor.asks.splice(0)]) {
-      if (call.changes) this.adrift(actor, call);
-      call.refuse(new Cut("killed"));
-    }
+    const calls = [ask, ...actor.asks.splice(0)];
+    for (const call of calls) if (call.changes) await this.adrift(actor, call);
+    for (const call of calls) call.refuse(new Cut("killed"));
     actor.abort.abort();
     this.successors.get(actor)?.();
   }

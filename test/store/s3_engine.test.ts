@@ -1,4 +1,4 @@
-/** The engine on two real S3 servers, from the first backup to the last byte restored. */
+/** The engine on every kind of bucket, from the first backup to the last byte restored. */
 
 import { randomBytes } from "node:crypto";
 import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
@@ -8,8 +8,8 @@ import { check, forget, hex, prune, Traffic } from "../../src/index.ts";
 import { oracleDifferences } from "../oracle/compare.ts";
 import { Oracle } from "../oracle/reader.ts";
 import { download } from "../support/bucket.ts";
+import { onBuckets } from "../support/buckets.ts";
 import { fixture } from "../support/library.ts";
-import { fresh, onServers } from "../support/s3server.ts";
 import { differences, temporary } from "../support/tree.ts";
 
 /** Small files in folders, a link, and one file that fills more than a pack. */
@@ -23,13 +23,13 @@ function makeSource(folder: string): void {
   writeFileSync(join(folder, "large"), randomBytes(17 << 20));
 }
 
-onServers((server) => {
+onBuckets((far) => {
   it("saves, saves what changed, and restores every byte", async () => {
     using place = temporary();
     const at = (part: string) => join(place.path, part);
     makeSource(at("source"));
     const traffic = new Traffic();
-    const store = server().store(fresh(), { traffic });
+    const store = far().store(far().fresh(), { traffic });
     const { save, bring, open, runtime, secret } = await fixture(place.path, store);
 
     const first = await save([at("source")]);

@@ -2,7 +2,6 @@
  * A client that goes away in the middle of a put leaves no truncated object, on two real servers;
  * and its command says nothing that it should not, whatever befalls it.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
@@ -10,30 +9,10 @@ import { join } from "node:path";
 import aws4 from "aws4";
 import { expect, it } from "vitest";
 import { download } from "../support/bucket.ts";
-import { MAIN } from "../support/command.ts";
 import { meter } from "../support/meter.ts";
-import { fresh, KEY, onServers, type S3Server, SECRET } from "../support/s3server.ts";
+import { command, environment } from "../support/s3_command.ts";
+import { fresh, KEY, OWNER, onServers, type S3Server, SECRET } from "../support/s3server.ts";
 import { differences, temporary } from "../support/tree.ts";
-
-interface Ended {
-  status: number | null;
-  said: string;
-}
-
-/** The command in a process of its own; `started` gets it. */
-function command(
-  args: string[],
-  env: Record<string, string>,
-  started: (child: ChildProcess) => void = () => undefined,
-): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: "pipe" });
-    let said = "";
-    for (const out of [child.stdout, child.stderr]) out.on("data", (b: Buffer) => (said += b));
-    started(child);
-    child.on("close", (status) => resolve({ status, said }));
-  });
-}
 
 /** A put whose client goes away half-way: what is there then. */
 async function cut(server: S3Server, name: string, headers: Record<string, string>) {
@@ -59,17 +38,7 @@ onServers((server) => {
     using way = await meter(server().endpoint);
     const at = (part: string) => join(place.path, part);
     const address = fresh();
-    const env = {
-      PATH: process.env.PATH ?? "",
-      HOME: place.path,
-      HOLDALL_REPOSITORY: address,
-      HOLDALL_KEYFILE: at("key"),
-      HOLDALL_WORKERS: "2",
-      HOLDALL_DEBUG: "1",
-      AWS_ENDPOINT_URL: way.endpoint,
-      AWS_ACCESS_KEY_ID: KEY,
-      AWS_SECRET_ACCESS_KEY: SECRET,
-    };
+    const env = environment(place.path, address, way.endpoint, OWNER);
     writeFileSync(at("key"), "5a".repeat(32));
     mkdirSync(at("source"));
     writeFileSync(at("source/noise"), randomBytes(24 << 20));

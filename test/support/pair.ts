@@ -2,10 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { expect } from "vitest";
 import {
+  check,
   type HoldallEvent,
+  hex,
   init,
   initReplica,
+  openMemoryStore,
   openRepository,
   openStore,
   type Repository,
@@ -62,4 +66,32 @@ export async function pair(folder: string, store?: Store) {
       return restore(runtime, to, snapshot, { path: Buffer.from(path), target, workers: 2 });
     },
   };
+}
+
+/**
+ * A source of two snapshots, and what a new destination of either kind holds, which each trial
+ * copies.
+ */
+export async function scene(folder: string, kin: Kin, source: Store = openMemoryStore()) {
+  const p = await pair(folder, source);
+  writeFiles(p.source, 1, 5);
+  const ids = [hex((await p.save([p.source])).snapshot.id)];
+  writeFileSync(join(p.source, "more"), "more".repeat(3000));
+  ids.push(hex((await p.save([p.source])).snapshot.id));
+  const empty = new Map<string, Buffer>();
+  await p.make(kin, openMemoryStore(empty));
+  /** One sync, as a new process does it; `runtime` is what it lives by. */
+  const run = async (store: Store, here: Store = source, runtime = p.runtime) => {
+    const from = await openRepository(here, p.secret, runtime);
+    const to = await openRepository(store, p.secretOf(kin), runtime);
+    return sync(runtime, from, to, { host: "h", workers: 1 });
+  };
+  /** What is there is whole; gives the ids of the snapshots. */
+  const look = async (store: Store) => {
+    const to = await openRepository(store, p.secretOf(kin), p.runtime);
+    const { problems } = await check(p.runtime, to, { read: 1 });
+    expect(problems).toEqual([]);
+    return (await to.snapshots()).snapshots.map((s) => hex(s.id));
+  };
+  return { ...p, ids, empty, run, look };
 }

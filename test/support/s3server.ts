@@ -24,7 +24,7 @@ import { inMemory } from "./failing.ts";
 export const KEY = "HOLDALLTESTKEY";
 export const SECRET = "holdall-test-secret-5a5a";
 export const SERVERS = ["versitygw", "minio"] as const;
-const CREDENTIALS = { accessKeyId: KEY, secretAccessKey: SECRET };
+export const OWNER: Keys = { accessKeyId: KEY, secretAccessKey: SECRET };
 export type ServerKind = (typeof SERVERS)[number];
 
 const INSTALL: Record<ServerKind, string> = {
@@ -73,7 +73,7 @@ function command(kind: ServerKind, folder: string, address: string): [string[], 
     const [data, versions] = [join(folder, "data"), join(folder, "versions")];
     for (const path of [data, versions]) mkdirSync(path);
     const access = ["--access", KEY, "--secret", SECRET, "--region", "us-east-1"];
-    const how = ["--port", address, "--keep-alive", "--quiet"];
+    const how = ["--port", address, "--keep-alive", "--quiet", "--iam-dir", folder];
     return [[...access, ...how, "posix", "--versioning-dir", versions, data], {}];
   }
   return [
@@ -111,9 +111,18 @@ export interface S3Server extends Disposable {
   open(address: string, options?: S3Options): FarStore;
 }
 
+export interface Keys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
 interface Asked {
   headers?: Record<string, string>;
   body?: Buffer | string;
+  /** Who asks, if not the server's owner. */
+  as?: Keys;
+  service?: string;
 }
 
 interface Said {
@@ -124,17 +133,17 @@ interface Said {
 
 function ask(endpoint: string, method: string, path: string, more: Asked = {}): Promise<Said> {
   const { hostname, port, host } = new URL(endpoint);
-  const { headers = {}, body } = more;
+  const { headers = {}, body, as = OWNER, service = "s3" } = more;
   const signed = aws4.sign(
     {
-      service: "s3",
+      service,
       region: "us-east-1",
       method,
       path,
       headers: { ...headers, host },
       ...(body === undefined ? {} : { body }),
     },
-    CREDENTIALS,
+    as,
   );
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -193,12 +202,12 @@ export async function startServer(kind: ServerKind): Promise<S3Server> {
     store: (at, options = {}) =>
       openStore(at, {
         ...options,
-        s3: { endpoint, ...CREDENTIALS, ...options.s3 },
+        s3: { endpoint, ...OWNER, ...options.s3 },
       }),
     open(at, options = {}) {
       const { settings } = options;
       const place = findPlace(at.slice("s3:".length), { endpoint, ...settings });
-      return openS3Store(place, { ...CREDENTIALS, ...(settings as object) }, options);
+      return openS3Store(place, { ...OWNER, ...(settings as object) }, options);
     },
     [Symbol.dispose]: dispose,
   };

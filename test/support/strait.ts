@@ -12,7 +12,10 @@ export interface Weather {
   readonly delay: number;
   /** Bytes a second of each connection, each way. */
   readonly rate: number;
-  /** A connection lives for fewer bytes than this, both ways together. */
+  /**
+   * A connection lives for fewer bytes than this, both ways together; one of four for fewer than a
+   * 64th of it.
+   */
   readonly life: number;
 }
 
@@ -22,15 +25,16 @@ export interface Strait extends Disposable {
   cuts(): number;
 }
 
-export async function strait(target: string, weather: Weather): Promise<Strait> {
+/** It listens at an address of this machine: who asks may be elsewhere. */
+export async function strait(target: string, weather: Weather, at = "127.0.0.1"): Promise<Strait> {
   const { hostname, port } = new URL(target);
-  const { below } = chance(weather.seed);
+  const { below, odds } = chance(weather.seed);
   const open = new Set<Socket>();
   let cuts = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
     const ends = [client, upstream];
-    let left = below(weather.life);
+    let left = below(odds(0.25) ? weather.life >> 6 : weather.life);
     const breakOff = () => {
       for (const end of ends) end.destroy();
     };
@@ -56,9 +60,9 @@ export async function strait(target: string, weather: Weather): Promise<Strait> 
     carry(client, upstream).catch(breakOff);
     carry(upstream, client).catch(breakOff);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, at, resolve));
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    endpoint: `http://${at}:${(server.address() as { port: number }).port}`,
     cuts: () => cuts,
     [Symbol.dispose]() {
       server.close();

@@ -12,80 +12,13 @@ import {
   init,
   openMemoryStore,
   openRepository,
-  sync,
   Traffic,
 } from "../../src/index.ts";
-import { type Kin, pair, writeFiles } from "../support/pair.ts";
+import { steadyContract, TICK, watch } from "../contract/steady.ts";
+import { pair, writeFiles } from "../support/pair.ts";
 import { temporary } from "../support/tree.ts";
 
-/** Milliseconds after which a file is not of the tick in which it is saved, and so not doubted. */
-const TICK = 20;
-
-/** What was asked for since the last look. */
-function watch(traffic: Traffic) {
-  let before = { ...traffic.requests };
-  return () => {
-    const now = { ...traffic.requests };
-    const since = (kind: "put" | "get" | "list") => now[kind] - before[kind];
-    const found = { puts: since("put"), gets: since("get"), lists: since("list") };
-    before = now;
-    return found;
-  };
-}
-
-/** A source in a bucket and a destination in another, each with a local cache. */
-async function buckets(folder: string, kin: Kin) {
-  const [here, there] = [new Traffic(), new Traffic()];
-  const source = counted(openMemoryStore(), here);
-  const target = counted(openMemoryStore(), there);
-  const p = await pair(folder, source);
-  await p.make(kin, target);
-  const [caches, away] = [join(folder, "cache"), join(folder, "cache-there")];
-  const from = () => openRepository(source, p.secret, p.runtime, { cache: caches });
-  const to = () => openRepository(target, p.secretOf(kin), p.runtime, { cache: away });
-  return {
-    ...p,
-    here: watch(here),
-    there: watch(there),
-    openFrom: from,
-    openTo: to,
-    async save() {
-      const options = { host: "h", workers: 1, tool: "test", paths: [Buffer.from(p.source)] };
-      return backup(p.runtime, await from(), options);
-    },
-    async sync() {
-      return sync(p.runtime, await from(), await to(), { host: "h", workers: 1 });
-    },
-  };
-}
-
-/** Into a stranger a manifest there is read, too; the second time all of it is one pack. */
-const STEADY = {
-  replica: { at: 1, from: { puts: 0, gets: 14, lists: 9 }, to: { puts: 6, gets: 8, lists: 18 } },
-  stranger: { at: 2, from: { puts: 0, gets: 15, lists: 8 }, to: { puts: 6, gets: 10, lists: 17 } },
-} as const;
-
-describe.each(["replica", "stranger"] as const)("syncing into a %s again and again", (kin) => {
-  it("costs the fortieth time what it did the second", async () => {
-    using place = temporary();
-    const b = await buckets(place.path, kin);
-    writeFiles(b.source, 1);
-    const costs: unknown[] = [];
-    for (let i = 1; i <= 40; i++) {
-      writeFileSync(join(b.source, "changing"), `${i}`.repeat(5000));
-      await sleep(TICK);
-      await b.save();
-      b.here();
-      b.there();
-      const { copied, problems } = await b.sync();
-      expect([copied.length, problems]).toEqual([1, []]);
-      costs.push({ from: b.here(), to: b.there() });
-    }
-    const { at, ...figures } = STEADY[kin];
-    expect(costs[at]).toEqual(figures);
-    expect(costs.slice(at)).toEqual(costs.slice(at).map(() => figures));
-  }, 120_000);
-});
+steadyContract("memory", (traffic) => counted(openMemoryStore(), traffic));
 
 describe("a store that counts", () => {
   it("is asked the stated number of times to open, to list and for an unchanged backup", async () => {
