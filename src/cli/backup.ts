@@ -95,7 +95,9 @@ export async function run(
     const started = performance.now();
     // Whom it cannot do without is known when the store is open: a dry run stops nobody.
     await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
-    const units = standing?.units ?? instance?.units;
+    const cut = standing?.units ?? instance?.units;
+    await using copied = plan.dryRun || !cut ? null : ((await instance?.copy(cut)) ?? null);
+    const units = copied?.units ?? cut;
     const chosen = instance && units ? { instance: instance.instance, units } : {};
     const result = await backup(session.runtime, repository, { ...plan, ...chosen });
     const seconds = (performance.now() - started) / 1000;

@@ -76,7 +76,10 @@ const engines: Readonly<Record<string, (place: Place, folder: string) => void>> 
       ...["max_wal_size = 256MB", "min_wal_size = 32MB", "autovacuum_max_workers = 1"],
       ...["log_timezone = 'UTC'", "timezone = 'UTC'", "datestyle = 'iso'"],
     ]);
-    write(join(folder, "pg_hba.conf"), [`local all ${POSTGRES_USER} trust`]);
+    write(join(folder, "pg_hba.conf"), [
+      `local all ${POSTGRES_USER} trust`,
+      `local replication ${POSTGRES_USER} trust`,
+    ]);
   },
   hero_db(place, folder) {
     for (const name of ["admin", "key"]) {

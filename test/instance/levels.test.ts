@@ -90,9 +90,8 @@ it("says what would raise them", () => {
     "declare how its processes are found",
     "declare crash-safe",
   ]);
-  const service = 'start=["a"]\nstop={exit=0}';
-  expect(level('engine="sqlite"', { service })?.raise).toEqual([
-    "stop it cleanly for the cut (clean-stop)",
+  expect(level('engine="sqlite"', {})?.raise).toEqual([
+    "stop its service before the backup (clean-stop)",
   ]);
 });
 
