@@ -15,9 +15,7 @@ import { serviceOf } from "./unit.ts";
 export function prepare({ place, services }: Demo, root: string, as: string): Place {
   const other: Place = { ...place, root, user: place.user === null ? null : user(as) };
   mkdirSync(root, { recursive: true });
-  const { services: all } = choose(undefined);
-  const chosen = all.filter(({ name }) => services.includes(name) || name === "hero_agent");
-  configure(other, chosen, true);
+  configure(other, choose(services).services, true);
   writeFileSync(join(root, "cfg", "demo.json"), JSON.stringify(other), { mode: 0o600 });
   return other;
 }
