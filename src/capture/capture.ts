@@ -81,7 +81,8 @@ class Copies {
   /** Runs the commands for one file or folder. */
   async copy(member: Member, path: string, spaces: readonly Space[], deadline: number) {
     const owner = ownerOf(path);
-    const to = join(await this.folder(owner), "copy");
+    const own = await this.folder(owner);
+    const to = join(own, "copy");
     const places: (Space & { to: string })[] = [];
     for (const space of spaces) {
       places.push({ ...space, to: join(await this.folder(ownerOf(space.path)), "copy") });
@@ -92,7 +93,7 @@ class Copies {
         return places.map((s) => fill(word, { path, to, space: s.at, "space-to": s.to }));
       });
       const left = deadline - this.runtime.clock.now();
-      await program(this.root, filled, owner, left, this.runtime.signal);
+      await program(this.root, filled, owner, own, left, this.runtime.signal);
     }
     refuseTorn(member.unit.engine, path, to);
     point(to, places);
@@ -106,9 +107,6 @@ class Copies {
     const handle = await open(to, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const found = await handle.stat();
-      if (found.isDirectory() !== lstatSync(path).isDirectory()) {
-        throw new Failure("not_captured", `the copy of ${path} is of another kind`);
-      }
       await handle.chmod(mode & 0o7777);
       if (found.isDirectory()) return void this.views.set(path, to);
     } finally {

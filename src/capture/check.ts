@@ -90,6 +90,7 @@ export function refuseTorn(engine: Engine, path: string, to: string): void {
   if (found === undefined || (empty && look(path)?.size !== 0)) {
     throw torn("its programs ended well and wrote nothing");
   }
+  if (found.isDirectory() !== look(path)?.isDirectory()) throw torn("the copy is of another kind");
   if (engine === "sqlite") sqlite(path, to);
   if (engine === "postgres") postgres(to);
 }

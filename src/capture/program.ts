@@ -15,11 +15,16 @@ const SAID = 4096;
 /** Its last line, which says what went wrong. */
 const lastLine = (said: string) => said.trim().split("\n").at(-1)?.trim() ?? "";
 
-/** Resolves when it ended well. Fails with `not_captured`, or with `interrupted` by the signal. */
+/**
+ * Resolves when it ended well. What it needs for a while it may keep in `temporary`; its environment
+ * says so, and by that it is found when it outlives a run that was killed. Fails with `not_captured`, or with `interrupted`
+ * by the signal.
+ */
 export function program(
   root: string,
   words: readonly string[],
   owner: Owner | null,
+  temporary: string,
   timeout: number,
   signal: AbortSignal,
 ): Promise<void> {
@@ -31,7 +36,7 @@ export function program(
       // A group of its own: what it starts ends with it.
       detached: true,
       stdio: ["ignore", "ignore", "pipe"],
-      env: { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", HOME: "/" },
+      env: { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", TMPDIR: temporary },
       ...owner,
     });
     let said = "";
@@ -62,7 +67,9 @@ export function program(
     child.stderr.setEncoding("utf8").on("data", (part: string) => {
       said = (said + part).slice(-SAID);
     });
-    child.once("error", (error) => end(fault(error.message)));
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      end(fault(error.code === "ENOENT" ? "is not installed" : error.message)),
+    );
     child.once("exit", (status, by) => {
       if (why !== null) return end(why);
       if (status === 0) return end(null);

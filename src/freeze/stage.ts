@@ -60,13 +60,18 @@ async function clear(path: string): Promise<void> {
   await rmdir(path);
 }
 
-/** Ends what a killed run had started to write into a stage: nobody else names it. */
+/**
+ * Ends what a killed run had started to write into a stage: it has it in its words, or in the
+ * environment that it was given, and nobody else has.
+ */
 async function endWriters(runtime: Runtime, path: string): Promise<void> {
   const writers = async () => {
     const found: number[] = [];
     for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
-      const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-      if (pid !== process.pid && words.includes(path)) found.push(pid);
+      for (const name of ["cmdline", "environ"]) {
+        const text = await readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
+        if (pid !== process.pid && text.includes(path)) found.push(pid);
+      }
     }
     return found;
   };
