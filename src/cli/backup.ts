@@ -45,7 +45,7 @@ function options(
     throw new Failure("usage", `${name}: the name of a stream is one file name`);
   }
   const { instance } = flags;
-  const alone = ["service", "context"] as const;
+  const alone = ["service", "context", "native"] as const;
   for (const flag of alone) {
     if (instance === undefined && flags[flag] !== undefined)
       throw new Failure("usage", `--${flag} goes with --instance only`);

@@ -1,210 +1,142 @@
-/**
- * What a capture does that does not do what it should: one line that names the unit, the documented
- * status, no snapshot, and nothing left; and what a good one keeps.
- */
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+/** A capture that does not do what it should fails with one line that names the unit. */
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MAIN, world } from "../support/command.ts";
+import { systemRuntime } from "../../src/base/runtime.ts";
+import { capture } from "../../src/capture/capture.ts";
+import { parseInstance } from "../../src/instance/parse.ts";
+import { has } from "../demo/parts.ts";
+import { others, SLEEP } from "../support/captures.ts";
 import { put } from "../support/instance.ts";
+import { temporary } from "../support/tree.ts";
 
-const SQLITE = `["sqlite3", "-bail", "{path}", ".timeout 5000", "BEGIN", "SELECT 1", ".backup '{to}'"]`;
-const OWN = 65_534;
-
-const has = (program: string) =>
-  (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, program)));
-const isRoot = process.getuid?.() === 0;
-const runs = has("sqlite3");
-
-const w = world();
-chmodSync(w.place.path, 0o711);
-const root = w.at("hero");
-const database = join(root, "var/s/a b.db");
-const live = ["backup", "--instance", root, "--no-pause"];
-const sql = (path: string, text: string) =>
-  execFileSync("sqlite3", [path, text], { encoding: "utf8" }).trim();
+const place = temporary();
+chmodSync(place.path, 0o711);
+const root = join(place.path, "hero");
 const left = () => readdirSync(root).filter((name) => name.startsWith(".holdall"));
-/** What the programs of these tests do for ever, so that it is told apart from others' sleep. */
-const SLEEP = "sleep 98765.4";
-const others = () =>
-  execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })
-    .split("\n")
-    .filter((line) => line.includes(SLEEP)).length;
-const snapshots = () => JSON.parse(w.run(["--json", "snapshots"]).out) as { id: string }[];
 
-/** The instance with this capture of its databases; `bin/copy` is a program for a shell. */
-function declare(capture: string, program = ""): void {
-  const unit = `[[state]]\nservice = "s"\nid = "db"\npaths = ["var/s/*.db"]\nengine = "sqlite"\n`;
-  put(root, {
-    "holdall.toml": `name = "one"\n${unit}capture = ${capture}\n`,
-    "bin/copy": `#!/bin/sh\n${program}\n`,
-  });
+/** Has a unit of an engine captured at a path; `bin/copy` is a program for a shell. */
+async function captured(engine: string, path: string, how: string, program = "") {
+  const unit = `[[state]]\nservice = "s"\nid = "db"\npaths = ["x"]\nengine = "${engine}"\n`;
+  put(root, { "bin/copy": `#!/bin/sh\n${program}\n` });
   chmodSync(join(root, "bin/copy"), 0o755);
+  const { services } = parseInstance("holdall.toml", `${unit}capture = ${how}\n`);
+  const [declared] = services.flatMap(({ units }) => units);
+  if (declared === undefined) throw new Error("no unit");
+  const members = [{ unit: declared, paths: [join(root, path)] }];
+  await using copies = await capture(systemRuntime(), root, members);
+  return copies.units.length;
 }
 
 beforeAll(() => {
-  if (!runs) return;
-  put(root, { "var/s/.keep": "" });
-  sql(database, "PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t VALUES ('first')");
-  sql(join(root, "var/s/two.db"), "CREATE TABLE t(x); INSERT INTO t VALUES ('second')");
-  rmSync(join(root, "var/s/.keep"));
-  chmodSync(database, 0o640);
-  if (isRoot) for (const path of ["var/s", "var/s/a b.db"]) chownSync(join(root, path), OWN, OWN);
-  expect(w.run(["init"]).status).toBe(0);
+  put(root, { "var/plain": "text", "var/nothing": "", "var/folder/x": "x" });
+  if (!has("sqlite3")) return;
+  execFileSync("sqlite3", [join(root, "var/a b.db"), "CREATE TABLE t(x); CREATE TABLE u(x)"]);
 });
 
-afterAll(() => w[Symbol.dispose]());
+afterAll(() => place[Symbol.dispose]());
 
-describe.runIf(runs)("a capture", () => {
+const COPY = '["bin/copy", "{path}", "{to}"]';
+
+describe.runIf(has("sqlite3"))("a capture of a database", () => {
   it.each<[string, string, string, RegExp]>([
-    ["fails", '["bin/copy", "{to}"]', "echo no room >&2; exit 3", /bin\/copy: no room\n/],
-    ["says nothing", '["bin/copy", "{to}"]', "exit 3", /bin\/copy: ended with status 3\n/],
-    ["is killed", '["bin/copy", "{to}"]', "kill -9 $$", /bin\/copy: ended with SIGKILL\n/],
-    ["is not there", '["no-such-program", "{to}"]', "", /no-such-program: is not installed\n/],
-    ["writes nothing", '["bin/copy", "{to}"]', "exit 0", /ended well and wrote nothing\n/],
-    ["writes an empty file", '["bin/copy", "{to}"]', ': >"$1"', /ended well and wrote nothing\n/],
-    ["writes something else", '["bin/copy", "{to}"]', 'echo x >"$1"', /the copy is no database\n/],
-    [
-      "leaves a part",
-      '["bin/copy", "{path}", "{to}"]',
-      'head -c 6000 "$1" >"$2"',
-      /the copy is cut short: it has 6000 bytes\n/,
-    ],
-    [
-      "leaves whole pages, but not all",
-      '["bin/copy", "{path}", "{to}"]',
-      'head -c 4096 "$1" >"$2"',
-      /the copy is cut short: it has 4096 bytes\n/,
-    ],
-    [
-      "is not done",
-      '["bin/copy", "{path}", "{to}"]',
-      'cp "$1" "$2"; echo j >"$2-journal"',
-      /the copy is not done: a log \(-journal\) is beside it\n/,
-    ],
-    ["makes a folder of a file", '["mkdir", "-p", "{to}/x"]', "", /the copy is of another kind\n/],
+    ["fails", COPY, "echo first >&2; echo no room >&2; exit 3", /bin\/copy: no room$/],
+    ["says nothing", COPY, "exit 3", /bin\/copy: ended with status 3$/],
+    ["is killed", COPY, "kill -9 $$", /bin\/copy: ended with SIGKILL$/],
+    ["is not there", '["no-such-program", "{to}"]', "", /no-such-program: is not installed$/],
+    ["fails after it wrote", COPY, 'cp "$1" "$2"; exit 1', /ended with status 1$/],
+    ["writes nothing", COPY, "exit 0", /ended well and wrote nothing$/],
+    ["writes an empty file", COPY, ': >"$2"', /ended well and wrote nothing$/],
+    ["writes something else", COPY, 'echo x >"$2"', /the copy is no database$/],
+    ["leaves a part", COPY, 'head -c 6000 "$1" >"$2"', /the copy is cut short: it has 6000 bytes$/],
+    ["leaves pages out", COPY, 'head -c 8192 "$1" >"$2"', /the copy is cut short: it has 8192/],
+    ["is not done", COPY, 'cp "$1" "$2"; echo j >"$2-journal"', /not done: a log \(-journal\)/],
+    ["makes a folder of a file", '["mkdir", "-p", "{to}/x"]', "", /the copy is of another kind$/],
+    ["makes a link", '["ln", "-s", "{path}", "{to}"]', "", /too many symbolic links/],
     [
       "does not end, nor does who it started",
-      '{ timeout = 300, steps = [{ run = ["bin/copy", "{to}"] }] }',
-      `${SLEEP} & echo x >"$1"; ${SLEEP}`,
+      `{ timeout = 300, steps = [{ run = ${COPY} }] }`,
+      `${SLEEP} & cp "$1" "$2"; ${SLEEP}`,
       /bin\/copy: it did not end in time/,
     ],
-  ])(
-    "that %s makes no snapshot",
-    (_, capture, program, message) => {
-      declare(capture, program);
-      const before = snapshots().length;
-      const { err, status } = w.run(live);
-      expect(err).toMatch(/^holdall: s\/db: [^\n]+\n {2}see the unit's capture in its descriptor/);
-      expect(err).toMatch(message);
-      expect(status).toBe(26);
-      expect([snapshots().length, left()]).toEqual([before, []]);
-      expect(others()).toBe(0);
-    },
-    60_000,
-  );
-
-  it.each<[string, string, RegExp]>([
-    ["a line for a shell", '"cp {path} {to}"', /capture must be an array of arguments/],
-    ["no place for the copy", '["cp", "{path}"]', /no argument has \{to\}/],
-    ["a word that nothing stands for", '["cp", "{from}", "{to}"]', /nothing stands for \{from\}/],
-    ["no time", '{ timeout = 0, steps = [{ run = ["cp", "{to}"] }] }', /a timeout above 0/],
-    ["another kind of step", "{ steps = [{ wait = 3 }] }", /\brun\b/],
-    ["a misspelt field", '{ step = [{ run = ["cp", "{to}"] }] }', /capture/],
-  ])("that has %s is a wrong descriptor", (_, capture, message) => {
-    declare(capture);
-    const { err, status } = w.run(live);
-    expect(err).toMatch(/^holdall: holdall.toml:\d+: /);
-    expect(err).toMatch(message);
-    expect(status).toBe(20);
+  ])("that %s", async (_, how, program, message) => {
+    const failed = captured("sqlite", "var/a b.db", how, program);
+    await expect(failed).rejects.toMatchObject({
+      code: "not_captured",
+      message: expect.stringMatching(message),
+    });
+    await expect(failed).rejects.toThrow(/^s\/db: [^\n]+$/);
+    expect([left(), others()]).toEqual([[], 0]);
   });
 
-  it("keeps owner and mode, every file of the unit, and no log; secrets stay with holdall", () => {
-    declare(
-      `{ steps = [{ run = ["bin/copy", "{to}"] }, { run = ${SQLITE} }] }`,
-      'env >"$(dirname "$1")/environment"; id -u >>"$(dirname "$1")/environment"; ' +
-        'cp "$(dirname "$1")/environment" /tmp/holdall-capture-environment 2>/dev/null; true',
-    );
-    const seen = "/tmp/holdall-capture-environment";
-    rmSync(seen, { force: true });
-    const saved = w.run([...live, "--require", "native"], { env: { AWS_SECRET_ACCESS_KEY: "x1" } });
-    expect([saved.err, saved.status]).toEqual(["", 0]);
-    const environment = readFileSync(seen, "utf8");
-    rmSync(seen, { force: true });
-    expect(environment).not.toMatch(/HOLDALL|AWS|x1/);
-    expect(environment).toContain("PATH=");
-    const back = w.at("back");
-    expect(w.run(["restore", "latest", "--to", back]).status).toBe(0);
-    const folder = join(back, root, "var/s");
-    expect(readdirSync(folder).sort()).toEqual(["a b.db", "two.db"]);
-    expect(sql(join(folder, "a b.db"), "SELECT x FROM t")).toBe("first");
-    expect(sql(join(folder, "two.db"), "SELECT x FROM t")).toBe("second");
-    const [was, is] = [statSync(database), statSync(join(folder, "a b.db"))];
-    expect([is.mode, is.uid, is.gid]).toEqual([was.mode, was.uid, was.gid]);
-    expect(statSync(folder).uid).toBe(statSync(join(root, "var/s")).uid);
+  it("that does it is whole, of a plain copy as of any other engine", async () => {
+    expect(await captured("sqlite", "var/a b.db", COPY, 'cp "$1" "$2"')).toBe(1);
+    expect(await captured("opaque", "var/plain", COPY, 'cp "$1" "$2"')).toBe(1);
+    expect(await captured("opaque", "var/nothing", COPY, 'cp "$1" "$2"')).toBe(1);
+    expect(await captured("files", "var/folder", COPY, 'cp -r "$1" "$2"')).toBe(1);
     expect(left()).toEqual([]);
-  }, 60_000);
+  });
+});
 
-  it("is asked for by what is required, and told to whoever asks for more", () => {
-    declare(SQLITE);
-    const more = w.run([...live, "--require", "clean-stop"]);
-    expect(more.err).toMatch(/^holdall: s\/db would be native, none: copied by its engine while/);
-    expect(more.status).toBe(23);
-    const moment = w.run([...live, "--require", "native,one moment"]);
-    expect(moment.status).toBe(23);
-    const dry = w.run(["backup", "--instance", root, "--native", "--dry-run"]);
-    expect(dry.out).toMatch(/^copy +s\/db .* native, none\n/m);
-  }, 60_000);
+/** What `pg_basebackup` leaves, as far as it is looked at; the log's files are of one MiB. */
+function cluster(files: Readonly<Record<string, string>>): string {
+  const text = Object.entries({
+    PG_VERSION: "15",
+    "pg_tblspc/.": "",
+    "pg_wal/000000010000000000000002": "W",
+    "pg_wal/000000010000000000000003": "W",
+    backup_manifest: JSON.stringify({
+      Files: [{ Path: "PG_VERSION", Size: 2 }],
+      "WAL-Ranges": [{ Timeline: 1, "Start-LSN": "0/2000028", "End-LSN": "0/3000100" }],
+    }),
+    ...files,
+  }).map(([name, body]) => {
+    const path = `"$2/${name}"`;
+    if (body === "") return name.endsWith("/.") ? `mkdir -p ${path}` : `rm -rf ${path}`;
+    const make = body === "W" ? `truncate -s 16M ${path}` : `printf '%s' '${body}' >${path}`;
+    return `mkdir -p "$(dirname ${path})"; ${make}`;
+  });
+  return text.join("\n");
+}
 
-  it("sees what a writer has committed, and that writer never waits for it", async () => {
-    declare(SQLITE);
-    const writer = spawn("sqlite3", [database], { stdio: ["pipe", "pipe", "inherit"] });
-    writer.stdin.write("BEGIN; INSERT INTO t VALUES ('open'); SELECT 'ready';\n");
-    await once(writer.stdout, "data");
-    const saved = w.run(live);
-    writer.stdin.end("COMMIT;\n");
-    await once(writer, "exit");
-    expect([saved.err, saved.status]).toEqual(["", 0]);
-    const back = w.at("open");
-    expect(w.run(["restore", "latest", "--to", back]).status).toBe(0);
-    expect(sql(join(back, database), "SELECT x FROM t ORDER BY x")).toBe("first");
-    expect(sql(database, "SELECT x FROM t ORDER BY x")).toBe("first\nopen");
-  }, 60_000);
+describe("a capture of a cluster", () => {
+  it.each<[string, Record<string, string>, RegExp]>([
+    ["is not finished", { backup_manifest: "" }, /no backup_manifest: it was not finished$/],
+    ["lacks a file", { PG_VERSION: "" }, /the copy lacks PG_VERSION$/],
+    ["has a part of a file", { PG_VERSION: "1" }, /PG_VERSION in the copy is cut short$/],
+    ["lacks its log", { "pg_wal/000000010000000000000003": "" }, /lacks a part of the log/],
+    ["lacks the log's beginning", { "pg_wal/000000010000000000000002": "" }, /part of the log/],
+  ])("that %s", async (_, files, message) => {
+    mkdirSync(join(root, "var/pg/pg_tblspc"), { recursive: true });
+    put(root, { "var/pg/PG_VERSION": "15" });
+    const failed = captured("postgres", "var/pg", COPY, cluster(files));
+    await expect(failed).rejects.toThrow(message);
+    expect(left()).toEqual([]);
+    expect(await captured("postgres", "var/pg", COPY, cluster({}))).toBe(1);
+  });
 
-  it.each<[string, NodeJS.Signals]>([
-    ["holdall is killed", "SIGKILL"],
-    ["holdall is interrupted", "SIGINT"],
-  ])(
-    "leaves nothing when %s: neither its stage nor its program",
-    async (_, signal) => {
-      declare('["bin/copy", "{to}"]', `echo part >"$1"; exec ${SLEEP}`);
-      const child = spawn(process.execPath, [MAIN, ...live], { env: w.env, stdio: "ignore" });
-      const ended = once(child, "exit");
-      const part = () =>
-        left().flatMap((name) =>
-          readdirSync(join(root, name)).map((c) => join(root, name, c, "copy")),
-        );
-      while (!part().some((path) => existsSync(path))) await sleep(20);
-      child.kill(signal);
-      const [status] = (await ended) as [number | null];
-      if (signal === "SIGINT") expect(status).toBe(130);
-      else expect(left()).toHaveLength(1);
-      declare(SQLITE);
-      expect(w.run(live)).toMatchObject({ err: "", status: 0 });
-      expect(left()).toEqual([]);
-      expect(others()).toBe(0);
-    },
-    60_000,
-  );
+  it("is refused when a tablespace would be lost", async () => {
+    mkdirSync(join(root, "var/other/pg_tblspc"), { recursive: true });
+    put(root, { "var/other/PG_VERSION": "15", "var/space/PG_15/x": "x" });
+    symlinkSync(join(root, "var/space"), join(root, "var/other/pg_tblspc/16384"));
+    const failed = captured("postgres", "var/other", COPY, cluster({}));
+    await expect(failed).rejects.toThrow(/tablespace \S+var\/space is the path of no unit that/);
+    const none = captured("postgres", "var/space", COPY, cluster({}));
+    await expect(none).rejects.toThrow(/space is not the folder of a cluster$/);
+  });
+});
+
+it.each<[string, string, RegExp]>([
+  ["a line for a shell", '"cp {path} {to}"', /capture must be an array of arguments/],
+  ["no place for the copy", '["cp", "{path}"]', /no argument has \{to\}$/],
+  ["a word that nothing stands for", '["cp", "{from}", "{to}"]', /nothing stands for \{from\}$/],
+  ["no time", '{ timeout = 0, steps = [{ run = ["cp", "{to}"] }] }', /a timeout above 0$/],
+  ["another kind of step", "{ steps = [{ wait = 3 }] }", /run names no program$/],
+  ["more in a step", '{ steps = [{ run = ["a", "{to}"], expect = "b" }] }', /no field "expect"$/],
+  ["a misspelt field", '{ step = [{ run = ["cp", "{to}"] }] }', /no field "step"$/],
+])("a capture that has %s is a wrong descriptor", (_, how, message) => {
+  const text = `[[state]]\nservice="s"\nid="db"\npaths=["x"]\ncapture = ${how}\n`;
+  expect(() => parseInstance("holdall.toml", text)).toThrow(message);
+  expect(() => parseInstance("holdall.toml", text)).toThrow(/^holdall.toml:\d+: /);
 });
