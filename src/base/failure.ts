@@ -19,7 +19,7 @@ export const EXIT_STATUS: readonly (readonly [number, string])[] = [
   [22, "the instance cannot stand still, or did not; no snapshot was made"],
   [23, "a unit would be saved in a lower level than was required"],
   [24, "a restored service does not start, or is not well; its state is in place"],
-  [26, "an engine did not copy a unit of its own (capture); no snapshot was made"],
+  [26, "an engine did not copy a unit of its own; no snapshot was made"],
   [130, "interrupted"],
 ];
 

@@ -16,9 +16,9 @@ const SAID = 4096;
 const lastLine = (said: string) => said.trim().split("\n").at(-1)?.trim() ?? "";
 
 /**
- * Resolves when it ended well. What it needs for a while it may keep in `temporary`; its environment
- * says so, and by that it is found when it outlives a run that was killed. Fails with `not_captured`, or with `interrupted`
- * by the signal.
+ * Resolves when it ended well. What it needs for a while it may keep in `temporary`: by that name
+ * in its environment it is found when it outlives a run that was killed. Fails with `not_captured`,
+ * or with `interrupted` by the signal.
  */
 export function program(
   root: string,

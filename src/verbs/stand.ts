@@ -118,8 +118,8 @@ function sparedBy(choice: Choice, captured: ReadonlySet<string>): Set<string> {
 
 /**
  * Whom it would stop, and each unit's level. A service that cannot stand goes on when its engine
- * can copy all of it. Fails with `below_required` when a level is lower than is required; who is in the
- * way is in the plan.
+ * can copy all of it. Fails with `below_required` when a level is lower than is required; who else
+ * is in the way is in the plan.
  */
 export async function planStanding(
   runtime: Runtime,
