@@ -31,6 +31,8 @@ export type { BarrierFields, Stood } from "./base/stood.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
+export type { Least } from "./freeze/level.ts";
+export { clearAbandoned } from "./freeze/stage.ts";
 export { barriersLeft, type Mended, thaw } from "./freeze/thaw.ts";
 export type {
   Instance,
@@ -87,6 +89,7 @@ export type {
 export { type Rates, throttle } from "./store/throttle.ts";
 export { counted, Traffic } from "./store/traffic.ts";
 export { type BackupOptions, type BackupResult, backup } from "./verbs/backup.ts";
+export { type Copied, captureUnits } from "./verbs/capture.ts";
 export { type CheckOptions, type CheckResult, check } from "./verbs/check.ts";
 export { type DoctorResult, doctor, type Finding } from "./verbs/doctor.ts";
 export {
@@ -101,6 +104,7 @@ export {
 export { type InitResult, init, initReplica } from "./verbs/init.ts";
 export {
   type Choice,
+  captures,
   choose,
   inventory,
   livePlans,
@@ -127,7 +131,6 @@ export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
 export { planRevival, type RevivalPlan, type ReviveOptions, revive } from "./verbs/revive.ts";
 export {
-  type Least,
   type Planned,
   planStanding,
   type Standing,

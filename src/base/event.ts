@@ -119,6 +119,8 @@ interface PlanEvent {
     readonly class: UnitClass;
     readonly inside: Inside;
     readonly across: Across;
+    /** Its engine copies it. */
+    readonly captured: boolean;
     readonly bytes: number;
     readonly paths: readonly string[];
   }[];

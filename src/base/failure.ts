@@ -19,6 +19,7 @@ export const EXIT_STATUS: readonly (readonly [number, string])[] = [
   [22, "the instance cannot stand still, or did not; no snapshot was made"],
   [23, "a unit would be saved in a lower level than was required"],
   [24, "a restored service does not start, or is not well; its state is in place"],
+  [26, "an engine did not copy a unit of its own; no snapshot was made"],
   [130, "interrupted"],
 ];
 
@@ -64,6 +65,7 @@ const TABLE = {
   unclaimed: [21, "declare these bytes in the instance's holdall.toml", false],
   not_still: [22, "see who would be stopped with: holdall backup --instance ROOT --dry-run", false],
   not_started: [24, "its state is restored; see what the service says, and start it again", false],
+  not_captured: [26, "see the unit's capture in its descriptor, and what its engine says", false],
   no_freezer: [22, "let holdall choose, or take another with --freezer", false],
   below_required: [23, "see each unit's level with: holdall inventory", false],
   interrupted: [130, "run the command again; what was stored is used", false],

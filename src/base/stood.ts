@@ -25,6 +25,8 @@ export interface BarrierFields {
     readonly handovers: readonly string[];
     readonly processes: readonly string[];
   }[];
+  /** Services that go on: their engines copy all that is saved of them. */
+  readonly spared: readonly string[];
   readonly refusals: readonly string[];
   /** Milliseconds. */
   readonly maxPause: number;

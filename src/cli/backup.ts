@@ -47,7 +47,7 @@ function options(
     throw new Failure("usage", `${name}: the name of a stream is one file name`);
   }
   const { instance } = flags;
-  const alone = ["service", "context"] as const;
+  const alone = ["service", "context", "native"] as const;
   for (const flag of alone) {
     if (instance === undefined && flags[flag] !== undefined)
       throw new Failure("usage", `--${flag} goes with --instance only`);
@@ -98,7 +98,9 @@ export async function run(
     const started = performance.now();
     // Whom it cannot do without is known when the store is open: a dry run stops nobody.
     await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
-    const units = standing?.units ?? instance?.units;
+    const cut = standing?.units ?? instance?.units;
+    await using copied = plan.dryRun || !cut ? null : ((await instance?.copy(cut)) ?? null);
+    const units = copied?.units ?? cut;
     const chosen = instance && units ? { instance: instance.instance, units } : {};
     const result = await backup(session.runtime, repository, { ...plan, ...chosen });
     const seconds = (performance.now() - started) / 1000;

@@ -2,7 +2,11 @@
 import { unitId } from "../base/state.ts";
 import {
   type BarrierFields,
+  type Copied,
+  captures,
+  captureUnits,
   choose,
+  clearAbandoned,
   type HoldallEvent,
   inventory,
   livePlans,
@@ -25,6 +29,7 @@ export interface InstanceFlags extends Flags, StillFlags {
   context?: string[];
   /** False for `--no-pause`. */
   pause?: boolean;
+  native?: boolean;
 }
 
 type Plan = Extract<HoldallEvent, { event: "plan" }>;
@@ -32,7 +37,7 @@ type Plan = Extract<HoldallEvent, { event: "plan" }>;
 function rows({ taken, left, credentials }: Plan): string[][] {
   return [
     ...taken.map((t) => [
-      "take",
+      t.captured ? "copy" : "take",
       t.unit,
       shown(t.context || "-"),
       t.class,
@@ -50,9 +55,13 @@ function barrierText(fields: BarrierFields): string {
     const who = services.length > 0 ? `${services.join(", ")}: ` : "";
     return `${at + 1}. ${before}stop ${who}${processes.map(shown).join(", ")}`;
   });
+  const spared =
+    fields.spared.length > 0
+      ? [`not stopped, copied by its engine: ${fields.spared.join(", ")}`]
+      : [];
   const refused = fields.refusals.map((why) => `cannot stand still: ${shown(why)}`);
   const long = `for about ${fields.predicted} ms, at most ${fields.maxPause} ms`;
-  return [...lines, ...(lines.length > 0 ? [long] : []), ...refused].join("\n");
+  return [...lines, ...(lines.length > 0 ? [long] : []), ...spared, ...refused].join("\n");
 }
 
 /** What is saved of an instance, and how it is made to stand still for it. */
@@ -62,6 +71,8 @@ export interface Prepared {
   readonly units: readonly UnitPlan[];
   /** Makes it stand still; null with `--no-pause`. */
   readonly stand: (() => Promise<Standing>) | null;
+  /** Has engines copy what they are to copy, and reads the rest as it is given. */
+  copy(units: readonly UnitPlan[]): Promise<Copied>;
 }
 
 /** Units of the instance for a backup's options; tells first what they are, and whom it stops. */
@@ -69,16 +80,22 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
   const root = absolute(flags.instance ?? "").toString("utf8");
   const cache = flags.cache === false ? {} : { cache: cacheBase() };
   const { runtime } = session;
+  await clearAbandoned(runtime, root);
   const { inventory: found, facts } = await inventory(runtime, root, cache);
   const choice = choose(facts, {
     ...(flags.service === undefined ? {} : { services: flags.service }),
     ...(flags.context === undefined ? {} : { contexts: flags.context }),
   });
-  const units = livePlans(facts, choice);
-  const paused =
-    flags.pause === false
-      ? null
-      : await planStanding(runtime, facts, choice, found.rows, standOptions(flags));
+  const able = captures(choice);
+  const still = standOptions(flags);
+  const asked = flags.native === true ? able.apart : new Set<string>();
+  const all = choice.taken.every(({ holding: { unit } }) => asked.has(unitId(unit)));
+  const isPaused = flags.pause !== false && !all;
+  const units = livePlans(facts, choice, isPaused ? undefined : still.require);
+  const paused = isPaused
+    ? await planStanding(runtime, facts, choice, found.rows, { ...still, captured: asked })
+    : null;
+  const captured = paused?.captured ?? able.all;
   const rebuild = (unit: string) =>
     found.rows.find((row) => `${row.service}/${row.unit}` === unit)?.rebuild ?? "";
   const plan: Plan = {
@@ -90,6 +107,7 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
       class: unit.class,
       inside: paused?.levels.get(unit.id)?.inside ?? unit.consistency[0],
       across: paused?.levels.get(unit.id)?.across ?? unit.consistency[1],
+      captured: captured.has(unit.id),
       bytes: choice.taken[at]?.holding.bytes ?? 0,
       paths: unit.paths.map(toText),
     })),
@@ -105,5 +123,6 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
     [table(rows(plan)), paused === null ? "" : barrierText(paused.barrier)].join("\n").trimEnd(),
   );
   const standing = paused === null ? null : () => stand(runtime, facts, choice, paused, units);
-  return { instance: facts.instance.name, units, stand: standing };
+  const copy = (read: readonly UnitPlan[]) => captureUnits(runtime, facts, choice, captured, read);
+  return { instance: facts.instance.name, units, stand: standing, copy };
 }

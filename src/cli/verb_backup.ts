@@ -10,6 +10,7 @@ export const BACKUP: Verb = {
     "Of an instance every unit is saved that cannot be made again; the others are listed with the reason. A context is taken alone only from units that keep contexts apart by path, file or database; others are refused by name.",
     "With --sync the backup is followed by a sync of all that the other repository lacks. Both are done whatever becomes of the other, both tell how they ended, and the exit status is that of the first that failed.",
     "Its services stand still for a moment: those that others depend on last, each engine flushed before it stops. Without --no-pause nothing is saved when they cannot; --dry-run tells whom it would stop, in what order, and each unit's level in itself and with the others.",
+    "A unit whose descriptor has a capture is copied by its engine (level native, at a moment of its own): with --no-pause, with --native unless it must be cut with one that cannot be copied so, and when its service is the one that cannot stand still.",
   ],
   examples: [
     "holdall backup /srv /home",
@@ -18,6 +19,7 @@ export const BACKUP: Verb = {
     "holdall backup --command shop.sql -- pg_dump shop",
     "holdall backup --instance ~/hero --dry-run",
     "holdall backup --instance ~/hero --max-pause 2 --require process-crash",
+    "holdall backup --instance ~/hero --service postgres --native --require native",
   ],
   options: [
     { flags: "--exclude <pattern>", about: "leave out what matches (gitignore rules)", many: true },
@@ -32,6 +34,10 @@ export const BACKUP: Verb = {
     { flags: "--service <name>", about: "... of this service only", many: true },
     { flags: "--context <name>", about: "... of this context only", many: true },
     { flags: "--no-pause", about: "read an instance while its services run" },
+    {
+      flags: "--native",
+      about: "have engines copy their units themselves, where their descriptors say how",
+    },
     {
       flags: "--max-pause <seconds>",
       about: "longest time that its services may stand still",

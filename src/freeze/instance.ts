@@ -30,6 +30,8 @@ export interface StillOptions {
   readonly members: readonly Member[];
   /** What is to be saved of it. */
   readonly saved: readonly Member[];
+  /** Names of services that go on; nothing of theirs is among the members. */
+  readonly spared?: ReadonlySet<string>;
   /** Milliseconds. */
   readonly maxPause: number;
   readonly stateFolder: string;
@@ -83,10 +85,12 @@ export async function planStill(runtime: Runtime, options: StillOptions): Promis
   const claimed = [...new Set(members.flatMap((m) => m.paths))].map((path) => Buffer.from(path));
   const found = await findProcesses(runtime, instance, native.census([...claimed]));
   const units = [...new Set(saved.map((m) => m.unit))];
-  const services = instance.services.map(({ name, dependsOn }) => ({
+  const isSpared = (name: string) => options.spared?.has(name) === true;
+  const stopped = instance.services.filter(({ name }) => !isSpared(name));
+  const services = stopped.map(({ name, dependsOn }) => ({
     service: name,
     pids: found.pids.get(name) ?? [],
-    dependsOn: dependsOn.filter((d) => instance.services.some((s) => s.name === d)),
+    dependsOn: dependsOn.filter((d) => stopped.some((s) => s.name === d)),
     handovers: units.filter((u) => u.service === name).flatMap(handoverOf),
   }));
   const owner = (path: Buffer) => {
@@ -95,7 +99,11 @@ export async function planStill(runtime: Runtime, options: StillOptions): Promis
     return claims[0]?.unit.service ?? "";
   };
   const { supervisor, obstacles } = found;
-  const given: Given = { services, supervisor, owner, maxPause, obstacles };
+  const spared = [...(options.spared ?? [])].map((service) => ({
+    service,
+    pids: found.pids.get(service) ?? [],
+  }));
+  const given: Given = { services, spared, supervisor, owner, maxPause, obstacles };
   const barrier = planNow(given, claimed);
   return { barrier, given, claimed, sources: sourcesOf(saved) };
 }
@@ -198,7 +206,7 @@ export async function makeStill(
 export const isIn = (view: View, path: string): boolean => existsSync(toBytes(whereIn(view, path)));
 
 /** Where a path is to be read in a View. */
-function whereIn(view: View, path: string): string {
+export function whereIn(view: Pick<View, "folders">, path: string): string {
   const holding = view.folders.filter((f) => isWithin(path, f.path));
   const deepest = holding.sort((a, b) => b.path.length - a.path.length)[0];
   return deepest === undefined ? path : join(deepest.view, relative(deepest.path, path));

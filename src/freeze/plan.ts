@@ -8,7 +8,7 @@
 import { Failure } from "../base/failure.ts";
 import { isWithin } from "../base/path.ts";
 import type { Process } from "../seam/native.ts";
-import { byPid, closure, isForeign, lineage, type Owners, type Roots } from "./set.ts";
+import { byPid, closure, familyOf, isForeign, lineage, type Owners, type Roots } from "./set.ts";
 
 /** A unit that must be made to hand over what it acknowledged. */
 export interface Handover {
@@ -25,6 +25,8 @@ export interface BarrierFacts {
   readonly services: readonly ServiceFacts[];
   /** The supervisor's own name among the roots; it stops first. Null where there is none. */
   readonly supervisor: (Roots & { readonly failure: string | null }) | null;
+  /** Services that go on: their engines copy all that is saved of them. */
+  readonly spared?: readonly Roots[];
   readonly processes: readonly Process[];
   /** Whose a claimed path is. */
   readonly owner: (path: Buffer) => string;
@@ -38,6 +40,8 @@ export interface BarrierFacts {
 export interface Refusal {
   readonly who: string;
   readonly why: string;
+  /** Whose process it is, where that is known. */
+  readonly service?: string;
 }
 
 export interface Wave {
@@ -101,10 +105,16 @@ function refusals(facts: BarrierFacts, owners: Owners): Refusal[] {
     const files = process.holds.map((h) => h.path.toString("utf8"));
     const holds = files[0] === undefined ? "" : `, which writes ${files[0]}`;
     const who = `${named(process)}${of}${holds}`;
-    if (pid === facts.holdall) found.push({ who, why: "is holdall itself" });
-    else if (above.has(pid)) found.push({ who, why: "started holdall" });
+    if (pid === facts.holdall) found.push({ who, why: "is holdall itself", service });
+    else if (above.has(pid)) found.push({ who, why: "started holdall", service });
     const why = refusalsOf(process, all, facts.maxPause);
-    found.push(...why.map((reason) => ({ who, why: reason })));
+    found.push(...why.map((reason) => ({ who, why: reason, service })));
+  }
+  for (const process of familyOf(facts.processes, facts.spared ?? [])) {
+    const [held] = process.holds;
+    if (held === undefined) continue;
+    const who = `${named(process)}, which writes ${held.path.toString("utf8")},`;
+    found.push({ who, why: "goes on: its engine copies its own units only" });
   }
   return found;
 }
@@ -166,7 +176,9 @@ export function planBarrier(facts: BarrierFacts): BarrierPlan {
   const own = facts.processes.find((p) => p.pid === facts.holdall)?.cgroup ?? "";
   const { supervisor, services } = facts;
   const roots: Roots[] = [...(supervisor ? [supervisor] : []), ...services];
-  const owners = closure(facts.processes, roots, facts.owner, own);
+  const apart = new Set(familyOf(facts.processes, facts.spared ?? []));
+  const others = facts.processes.filter((p) => !apart.has(p));
+  const owners = closure(others, roots, facts.owner, own);
   const running = new Set(owners.values());
   const { steps, cycle } = order(services);
   const known = new Map(services.map((s) => [s.service, s]));

@@ -34,6 +34,13 @@ export const mappedBy = (processes: readonly Process[]): Buffer[] =>
 export const isForeign = (group: string, own: string) =>
   group !== "" && group !== "/" && !isWithin(own, group);
 
+/** Processes of these roots and all below them. */
+export function familyOf(processes: readonly Process[], roots: readonly Roots[]): Process[] {
+  const all = byPid(processes);
+  const pids = new Set(roots.flatMap((root) => root.pids));
+  return processes.filter(({ pid }) => lineage(all, pid).some((p) => pids.has(p.pid)));
+}
+
 /**
  * The closure. `owner` says whose unit a path is; `own` is the cgroup of holdall. The nearest
  * ancestor that is known decides whose a process is. Whoever holds a file of a service that runs

@@ -60,7 +60,38 @@ async function clear(path: string): Promise<void> {
   await rmdir(path);
 }
 
-async function clearAbandoned(folder: string): Promise<void> {
+/**
+ * Ends what a killed run had started to write into a stage: it has it in its words, or in the
+ * environment that it was given, and nobody else has.
+ */
+async function endWriters(runtime: Runtime, path: string): Promise<void> {
+  const writers = async () => {
+    const found: number[] = [];
+    for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
+      for (const name of ["cmdline", "environ"]) {
+        const text = await readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
+        if (pid !== process.pid && text.includes(path)) found.push(pid);
+      }
+    }
+    return found;
+  };
+  // One that was killed is there until it has let go of what it has open.
+  for (let turn = 0; turn < 100; turn++) {
+    const found = await writers();
+    if (found.length === 0) return;
+    for (const pid of found) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself.
+      }
+    }
+    await runtime.clock.sleep(20);
+  }
+}
+
+/** Takes away the stages in a folder whose owners are gone. */
+export async function clearAbandoned(runtime: Runtime, folder: string): Promise<void> {
   const names = (await readdir(folder)).filter((name) => name.startsWith(PREFIX));
   if (names.length === 0) return;
   const alive = new Set(native.census([]).map((p) => `${p.pid} ${p.start}`));
@@ -68,8 +99,20 @@ async function clearAbandoned(folder: string): Promise<void> {
     const path = join(folder, name);
     const owner = await readFile(join(path, OWNER), "utf8").catch(() => "");
     // One without an owner is just being made, or being taken away.
-    if (owner !== "" && !alive.has(owner)) await clear(path).catch(() => undefined);
+    if (owner === "" || alive.has(owner)) continue;
+    await endWriters(runtime, path);
+    await clear(path).catch(() => undefined);
   }
+}
+
+/** Makes one in a folder. */
+export async function makeStageIn(runtime: Runtime, folder: string, mode: number): Promise<Stage> {
+  await clearAbandoned(runtime, folder);
+  const path = join(folder, `${PREFIX}${runtime.random(8).toString("hex")}`);
+  await mkdir(path, { mode });
+  const own = native.census([]).find((p) => p.pid === process.pid);
+  await writeFile(join(path, OWNER), `${own?.pid} ${own?.start}`);
+  return { path, [Symbol.asyncDispose]: () => clear(path) };
 }
 
 /** Makes one for paths of one file system. It fails where there is no room for it beside them. */
@@ -82,10 +125,5 @@ export async function makeStage(runtime: Runtime, paths: readonly string[]): Pro
     const why = "is the root of a file system: there is no place beside it for its View";
     throw new Failure("not_still", `${first} ${why}`);
   }
-  await clearAbandoned(folder);
-  const path = join(folder, `${PREFIX}${runtime.random(8).toString("hex")}`);
-  await mkdir(path, { mode: 0o700 });
-  const own = native.census([]).find((p) => p.pid === process.pid);
-  await writeFile(join(path, OWNER), `${own?.pid} ${own?.start}`);
-  return { path, [Symbol.asyncDispose]: () => clear(path) };
+  return makeStageIn(runtime, folder, 0o700);
 }

@@ -11,6 +11,12 @@ const VERIFIED: readonly string[] = [
   ...["hero_db", "hero_osis", "hero_foundry", "hero_collab", "hero_books", "hero_embedder"],
 ];
 
+/**
+ * One read transaction holds for the whole copy: in a write-ahead log nobody waits for it, and
+ * nobody makes it begin again.
+ */
+const COPY = `capture = ["sqlite3", "-bail", "{path}", ".timeout 5000", "BEGIN", "SELECT count(*) FROM sqlite_master", ".backup '{to}'"]`;
+
 const TEXT = `
 [[service]]
 name = "hero_db"
@@ -98,6 +104,7 @@ service = "hero_collab"
 id = "db"
 paths = ["var/hero_collab/collab.db"]
 engine = "sqlite"
+${COPY}
 separation = "rows"
 cut-with = ["attachments"]
 
@@ -238,6 +245,7 @@ service = "hero_proc"
 id = "secrets"
 paths = ["var/hero_proc/secrets.db"]
 engine = "sqlite"
+${COPY}
 class = "secret"
 separation = "rows"
 
@@ -246,6 +254,7 @@ service = "hero_proc"
 id = "config"
 paths = ["var/hero_proc/hero_proc.db"]
 engine = "sqlite"
+${COPY}
 separation = "rows"
 
 [[state]]
@@ -265,6 +274,7 @@ service = "hero_proxy"
 id = "tokens"
 paths = ["var/hero_proxy/*.db"]
 engine = "sqlite"
+${COPY}
 class = "secret"
 separation = "none"
 
@@ -290,6 +300,7 @@ service = "hero_orchestrator"
 id = "db"
 paths = ["var/hero_orchestrator/*.db"]
 engine = "sqlite"
+${COPY}
 separation = "none"
 
 [[service]]
@@ -302,6 +313,7 @@ service = "hero_deployer"
 id = "db"
 paths = ["var/hero_deployer/*.db"]
 engine = "sqlite"
+${COPY}
 class = "secret"
 separation = "none"
 `;

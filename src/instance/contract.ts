@@ -5,7 +5,7 @@ import { isSaved } from "./inventory.ts";
 
 const HEADS = [
   ...["unit", "paths", "engine", "class", "contexts by", "saved", "crash-safe", "before the cut"],
-  ...["cut with", "stops by", "descriptor"],
+  ...["cut with", "copied by", "stops by", "descriptor"],
 ];
 
 function before({ flush, drain }: StateUnit): string {
@@ -32,6 +32,7 @@ function cells(service: Service, unit: StateUnit): string[] {
     crashSafeOf(unit) ?? "unknown",
     before(unit),
     unit.cutWith.join(" ") || "-",
+    unit.capture?.commands.map(([program]) => program).join(", ") ?? "-",
     stops(service),
     service.origin,
   ];

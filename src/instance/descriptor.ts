@@ -104,6 +104,8 @@ export interface StateUnit {
   /** Null: nothing to flush. */
   readonly flush: Flush | null;
   readonly drain: Drain | null;
+  /** Null: its engine is not asked for a copy. */
+  readonly capture: Capture | null;
   /** What else to know, for people; one line. */
   readonly note: string;
 }
@@ -132,6 +134,18 @@ export interface Drain {
   /** Its answer is a write counter; null: the unit's files are watched instead. */
   readonly ask: Step | null;
   readonly steady: number;
+  readonly timeout: number;
+}
+
+/** How the engine itself copies a unit while it runs. */
+export interface Capture {
+  /**
+   * Programs and their arguments, one after the other, for each file or folder of the unit. In them
+   * stand `{path}` for where it is, `{to}` for where the copy goes, and in one that is repeated for
+   * each tablespace `{space}` and `{space-to}` for the same of it.
+   */
+  readonly commands: readonly (readonly string[])[];
+  /** For all of the unit. */
   readonly timeout: number;
 }
 

@@ -47,6 +47,9 @@ export const owned = (engine: Engine, name: string, around: Around): boolean =>
 export const isGit = (names: ReadonlySet<string>): boolean =>
   names.has("HEAD") && names.has("objects") && names.has("refs");
 
+/** Whether what an engine leaves on the disk tells that it ended cleanly. */
+export const isTold = (engine: Engine): boolean => engine === "sqlite" || engine === "postgres";
+
 /** What acknowledged data survives unless the descriptor says otherwise; null: nobody knows. */
 const DEFAULT: Partial<Record<Engine, CrashSafe>> = {
   sqlite: "process",

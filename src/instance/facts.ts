@@ -91,6 +91,8 @@ export interface Facts extends Rest {
   readonly now: number;
   readonly holdings: readonly Holding[];
   readonly powers: Powers;
+  /** Ids of units whose services had ended, and are proved to have ended cleanly. */
+  readonly ended?: ReadonlySet<string>;
   /** Bytes of each holding when the inventory was last made, by `service/unit context`. */
   readonly before: Readonly<Record<string, number>>;
   /** When that was; null: never. */

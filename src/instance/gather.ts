@@ -7,6 +7,7 @@ import { toBytes } from "../base/bytes.ts";
 import { below, isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Instance, StateUnit } from "./descriptor.ts";
+import { endedUnits } from "./ended.ts";
 import { type Facts, type Holding, holdingKey, type Powers } from "./facts.ts";
 import { OWN } from "./load.ts";
 import { outside } from "./outside.ts";
@@ -160,6 +161,7 @@ export async function gather(
     troubles,
     outside: await outside({ root, uids, gids, engines, links, configs, isSecret }),
     powers: await powers(instance),
+    ended: endedUnits(instance, holdings, (path) => path),
     before: memory?.bytes ?? {},
     beforeAt: memory?.at ?? null,
   };

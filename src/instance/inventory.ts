@@ -28,6 +28,8 @@ export interface InventoryRow {
   /** Why it is no better. */
   readonly why: string;
   readonly raise: readonly string[];
+  /** Its engine can copy it while it runs. */
+  readonly captured: boolean;
   readonly places: readonly (Place & { readonly freezer: FreezerKind })[];
   readonly files: number;
   readonly bytes: number;

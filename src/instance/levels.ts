@@ -5,8 +5,9 @@
 import { unitId } from "../base/state.ts";
 import type { FreezerKind } from "../freeze/freezer.ts";
 import { type Level, levels } from "../freeze/level.ts";
+import { capturable } from "./captures.ts";
 import type { Service, StateUnit, Step } from "./descriptor.ts";
-import { crashSafeOf } from "./engines.ts";
+import { crashSafeOf, isTold } from "./engines.ts";
 import { type Facts, type Holding, holdingKey } from "./facts.ts";
 
 /** Freezers by type of file system; every other is copied while it stands. */
@@ -15,6 +16,8 @@ const KINDS: Readonly<Record<string, FreezerKind>> = { btrfs: "btrfs", xfs: "ref
 export const freezerOf = (type: string): FreezerKind => KINDS[type] ?? "copy";
 
 export interface Reachable extends Level {
+  /** Its engine can copy it while it runs. */
+  readonly captured: boolean;
   /** What would raise it, best first. */
   readonly raise: readonly string[];
 }
@@ -35,13 +38,15 @@ function hindrances(holding: Holding, service: Service, { powers }: Facts): stri
 }
 
 /** What nobody says of an engine is taken for the worst, unless nobody writes the unit. */
-function graded(holding: Holding, holdings: readonly Holding[]) {
+function graded(holding: Holding, { holdings, ended }: Facts, able: ReadonlySet<string>) {
   const { unit } = holding;
   const isGrouped = ({ unit: other }: Holding) => unit.cutWith.includes(unitId(other));
   return {
     id: holdingKey(holding),
     crashSafe: crashSafeOf(unit) ?? (isWritten(holding) ? "no" : "process"),
     handedOver: unit.flush !== null || unit.drain !== null,
+    captured: able.has(unitId(unit)),
+    ended: ended?.has(unitId(unit)) === true,
     cutWith: holdings.filter(isGrouped).map(holdingKey),
   };
 }
@@ -53,7 +58,13 @@ export function kindOf({ places }: Holding): FreezerKind {
   return kinds[0] ?? "live";
 }
 
-function raise(holding: Holding, service: Service, pause: boolean, hindered: string[]): string[] {
+function raise(
+  holding: Holding,
+  pause: boolean,
+  hindered: string[],
+  able: boolean,
+  ended: boolean,
+): string[] {
   const { unit } = holding;
   const safe = crashSafeOf(unit);
   const handedOver = unit.flush !== null || unit.drain !== null;
@@ -61,20 +72,22 @@ function raise(holding: Holding, service: Service, pause: boolean, hindered: str
     ...(pause ? hindered : ["let the services pause"]),
     ...(safe === null && isWritten(holding) ? ["declare crash-safe"] : []),
     ...(safe === "no" && !handedOver ? ["declare a flush or a drain"] : []),
-    ...(service.stop?.exit != null && service.start !== null
-      ? ["stop it cleanly for the cut (clean-stop)"]
-      : []),
+    ...(able ? ["have its engine copy it: --native (native, none)"] : []),
+    ...(isTold(unit.engine) && !ended ? ["stop its service before the backup (clean-stop)"] : []),
   ];
 }
 
 /** Both levels that each holding can reach now, by its key. */
 export function reachable(facts: Facts, pause: boolean): Map<string, Reachable> {
   const { holdings, instance } = facts;
-  const units = holdings.map((holding) => graded(holding, holdings));
+  const able = capturable(instance.services.flatMap(({ units }) => units));
+  const none = new Set<string>();
+  const cut = holdings.map((holding) => graded(holding, facts, none));
+  const read = holdings.map((holding) => graded(holding, facts, able));
   const kinds = new Map(holdings.map((holding) => [holdingKey(holding), kindOf(holding)]));
   const kind = (id: string) => kinds.get(id) ?? "live";
-  const standing = levels(units, true, kind);
-  const running = levels(units, false, kind);
+  const standing = levels(cut, true, kind);
+  const running = levels(read, false, kind);
   const found = new Map<string, Reachable>();
   for (const holding of holdings) {
     const service = instance.services.find(({ name }) => name === holding.unit.service);
@@ -83,7 +96,10 @@ export function reachable(facts: Facts, pause: boolean): Map<string, Reachable> 
     const key = holdingKey(holding);
     const level = (pause && hindered.length === 0 ? standing : running).get(key);
     if (level === undefined) continue;
-    found.set(key, { ...level, raise: raise(holding, service, pause, hindered) });
+    const copied = able.has(unitId(holding.unit));
+    const over = facts.ended?.has(unitId(holding.unit)) === true;
+    const more = raise(holding, pause, hindered, copied && level.inside !== "native", over);
+    found.set(key, { ...level, captured: copied, raise: more });
   }
   return found;
 }

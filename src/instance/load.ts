@@ -102,6 +102,7 @@ const ANY: Omit<StateUnit, "declared"> = {
   crashSafe: null,
   flush: null,
   drain: null,
+  capture: null,
   note: "a folder of which nothing is declared",
 };
 

@@ -14,7 +14,7 @@ import {
   type StateUnit,
   type Supervisor,
 } from "./descriptor.ts";
-import { drainOf, flushOf, hookOf, schemaOf, stopOf } from "./steps.ts";
+import { captureOf, drainOf, flushOf, hookOf, schemaOf, stopOf } from "./steps.ts";
 import { readToml, Table } from "./toml.ts";
 
 /** What one file declares. */
@@ -87,6 +87,7 @@ function unitOf(table: Table, service: string, outside: boolean): StateUnit {
     crashSafe: table.word("crash-safe", CRASH_SAFE) ?? null,
     flush: flushOf(table),
     drain: drainOf(table),
+    capture: captureOf(table),
     note: table.text("note", ""),
   };
   table.done();

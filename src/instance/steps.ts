@@ -1,5 +1,5 @@
 /** Reads hooks: argument arrays and questions in a protocol, and how each is observed. */
-import type { Drain, Flush, Hook, Schema, Step, Stop } from "./descriptor.ts";
+import type { Capture, Drain, Flush, Hook, Schema, Step, Stop } from "./descriptor.ts";
 import type { Table } from "./toml.ts";
 
 const TIMEOUT = 10_000;
@@ -139,6 +139,35 @@ export function drainOf(table: Table): Drain | null {
     throw inner.fault("steady", "steady must be above 0 and below timeout");
   }
   return drain;
+}
+
+/** Longer than other steps: it copies everything there is. */
+const CAPTURE_TIMEOUT = 600_000;
+const PLACEHOLDER = /\{(?!(?:path|to|space|space-to)\})[a-z-]+\}/;
+
+/** Programs that copy: an argument array, or a table of steps that each run one. */
+export function captureOf(table: Table): Capture | null {
+  if (!table.has("capture")) return null;
+  const plain = table.isList("capture") || table.isText("capture");
+  const inner = plain ? undefined : table.table("capture");
+  const commands =
+    inner === undefined
+      ? [command(table, "capture")]
+      : inner.tables("steps").map((step) => {
+          const words = command(step, "run");
+          step.done();
+          return words;
+        });
+  const timeout = inner?.count("timeout") ?? CAPTURE_TIMEOUT;
+  inner?.done();
+  const words = commands.flat();
+  if (!words.some((word) => word.includes("{to}"))) {
+    throw table.fault("capture", "capture says no place for the copy: no argument has {to}");
+  }
+  const unknown = words.map((word) => PLACEHOLDER.exec(word)?.[0]).find(Boolean);
+  if (unknown !== undefined) throw table.fault("capture", `nothing stands for ${unknown}`);
+  if (timeout === 0) throw table.fault("capture", "a capture needs a timeout above 0");
+  return { commands, timeout };
 }
 
 export function stopOf(table: Table): Stop | null {

@@ -7,6 +7,8 @@ import { below } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { unitId } from "../base/state.ts";
 import { RULES } from "../format/section.ts";
+import { type Least, refuseBelow } from "../freeze/level.ts";
+import { capturable, separable } from "../instance/captures.ts";
 import { type Facts, holdingKey } from "../instance/facts.ts";
 import { type GatherOptions, gather } from "../instance/gather.ts";
 import { type Inventory, planInventory } from "../instance/inventory.ts";
@@ -43,10 +45,24 @@ function exactly(path: string): string {
     .replace(/ $/, "\\ ");
 }
 
-/** What is chosen as the plans of a backup that lets everything run: read while it may change. */
-export function livePlans(facts: Facts, { taken }: Choice): UnitPlan[] {
+/**
+ * Ids of the chosen units that their engines can copy while they run: all of them, and those that
+ * lose nothing by being copied apart from the others.
+ */
+export function captures({ taken }: Choice): { all: Set<string>; apart: Set<string> } {
+  const units = [...new Set(taken.map(({ holding }) => holding.unit))];
+  return { all: capturable(units), apart: separable(units) };
+}
+
+/**
+ * What is chosen as the plans of a backup that lets everything run: copied by its engine, or read
+ * while it may change. Fails with `below_required` when that is less than what is required.
+ */
+export function livePlans(facts: Facts, { taken }: Choice, require?: Least): UnitPlan[] {
   const { root } = facts.instance;
   const levels = reachable(facts, false);
+  const keys = new Set(taken.map(({ holding }) => holdingKey(holding)));
+  refuseBelow(new Map([...levels].filter(([key]) => keys.has(key))), require);
   return taken.flatMap(({ holding, holes }) => {
     const { unit, context, tops } = holding;
     const level = levels.get(holdingKey(holding));

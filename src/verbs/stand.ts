@@ -19,16 +19,16 @@ import {
   type Still,
   type StillOptions,
   type StillPlan,
+  whereIn,
 } from "../freeze/instance.ts";
-import { isBelow, type Level, levels, worst } from "../freeze/level.ts";
+import { type Least, type Level, levels, refuseBelow, worst } from "../freeze/level.ts";
+import { separable } from "../instance/captures.ts";
+import { endedUnits } from "../instance/ended.ts";
 import { crashSafeOf } from "../instance/engines.ts";
 import type { Facts, Holding } from "../instance/facts.ts";
 import type { InventoryRow } from "../instance/inventory.ts";
 import type { Choice } from "../instance/select.ts";
 import type { UnitPlan } from "../repo/saving.ts";
-
-/** Least levels: in itself, and with the others. */
-export type Least = Pick<Level, "inside" | "across">;
 
 export interface StandOptions {
   /** Milliseconds between the first stop and the last continue, at most. */
@@ -37,49 +37,64 @@ export interface StandOptions {
   readonly require?: Least;
   /** Where the watchdog's state is kept, on a file system that ends with the machine's run. */
   readonly stateFolder: string;
+  /** Ids of units that their engines copy instead: they are not cut with the others. */
+  readonly captured?: ReadonlySet<string>;
 }
 
 export interface Planned {
   readonly options: StillOptions;
+  /** What is cut of each that was chosen; null of those that their engines copy. */
+  readonly saved: readonly (Member | null)[];
   readonly plan: StillPlan;
   readonly levels: ReadonlyMap<string, Level>;
+  /** Ids of units that their engines copy: as it was asked, or since their service cannot stand. */
+  readonly captured: ReadonlySet<string>;
   readonly barrier: BarrierFields;
   readonly require: Least | undefined;
 }
 
-function refuseBelow(found: ReadonlyMap<string, Level>, least: Least | undefined): void {
-  if (least === undefined) return;
-  for (const [unit, level] of found) {
-    if (isBelow(level, least.inside, least.across)) {
-      const is = `would be ${level.inside}, ${level.across}: ${level.why}`;
-      throw new Failure("below_required", `${unit} ${is}`);
-    }
-  }
+/** One that is claimed, or chosen, with absolute paths. */
+const member = (facts: Facts, { unit, tops }: Holding): Member => ({
+  unit,
+  paths: tops.map((top) => below(facts.instance.root, top)),
+});
+
+/** What is known of a cut, or of the plan of one, besides descriptors. */
+interface Known {
+  readonly captured: ReadonlySet<string>;
+  readonly ended: ReadonlySet<string>;
+  readonly unflushed: readonly string[];
 }
 
-/** What is claimed, or chosen, with absolute paths. */
-function members(facts: Facts, holdings: readonly Holding[]): Member[] {
-  const { root } = facts.instance;
-  return holdings.map(({ unit, tops }) => ({ unit, paths: tops.map((top) => below(root, top)) }));
-}
-
-function graded(facts: Facts, choice: Choice, plan: StillPlan, unflushed: readonly string[]) {
-  const running = new Set(plan.barrier.owners.values());
+function graded(facts: Facts, choice: Choice, { barrier }: StillPlan, known: Known) {
+  const running = new Set(barrier.owners.values());
   const units = new Map(choice.taken.map(({ holding }) => [unitId(holding.unit), holding.unit]));
   return [...units].map(([id, unit]) => {
     const own = facts.holdings.filter((h) => h.unit === unit);
     const written = own.some((h) => h.openBy.some((o) => o.how !== "reads"));
     // Of what nobody writes there is nothing that is not in the file system.
     const quiet = written || running.has(unit.service) ? "no" : "process";
-    const handedOver = (unit.flush !== null || unit.drain !== null) && !unflushed.includes(id);
+    const flushes = unit.flush !== null || unit.drain !== null;
     const cutWith = unit.cutWith.map((other) =>
       other.includes("/") ? other : `${unit.service}/${other}`,
     );
-    return { id, crashSafe: crashSafeOf(unit) ?? quiet, handedOver, cutWith } as const;
+    return {
+      id,
+      crashSafe: crashSafeOf(unit) ?? quiet,
+      handedOver: flushes && !known.unflushed.includes(id),
+      captured: known.captured.has(id),
+      ended: known.ended.has(id) && !running.has(unit.service),
+      cutWith,
+    } as const;
   });
 }
 
-function fields(plan: StillPlan, rows: readonly InventoryRow[], maxPause: number): BarrierFields {
+function fields(
+  plan: StillPlan,
+  spared: ReadonlySet<string>,
+  rows: readonly InventoryRow[],
+  maxPause: number,
+): BarrierFields {
   const { waves, refusals } = plan.barrier;
   return {
     waves: waves.map((wave) => ({
@@ -87,37 +102,59 @@ function fields(plan: StillPlan, rows: readonly InventoryRow[], maxPause: number
       handovers: wave.handovers.map((h) => h.unit),
       processes: [...wave.stop.map((p) => `${p.name} (pid ${p.pid})`), ...wave.freeze],
     })),
+    spared: [...spared],
     refusals: refusals.map(({ who, why }) => `${who} ${why}`),
     maxPause,
     predicted: rows.reduce((ms, row) => Math.max(ms, row.pause ?? 0), 0),
   };
 }
 
+/** Services of which all that is chosen is copied: they need not stand. */
+function sparedBy(choice: Choice, captured: ReadonlySet<string>): Set<string> {
+  const units = choice.taken.map(({ holding }) => holding.unit);
+  const cut = new Set(units.filter((u) => !captured.has(unitId(u))).map(({ service }) => service));
+  return new Set(units.map(({ service }) => service).filter((service) => !cut.has(service)));
+}
+
 /**
- * Whom it would stop, and each unit's level. Fails with `below_required` when a level is lower than
- * is required; who is in the way is in the plan.
+ * Whom it would stop, and each unit's level. A service that cannot stand goes on when its engine
+ * can copy all of it. Fails with `below_required` when a level is lower than is required; who else
+ * is in the way is in the plan.
  */
 export async function planStanding(
   runtime: Runtime,
   facts: Facts,
   choice: Choice,
   rows: readonly InventoryRow[],
-  { maxPause, require, stateFolder }: StandOptions,
+  { maxPause, require, stateFolder, captured: asked = new Set() }: StandOptions,
 ): Promise<Planned> {
-  const options: StillOptions = {
-    instance: facts.instance,
-    members: members(facts, facts.holdings),
-    saved: members(
-      facts,
-      choice.taken.map(({ holding }) => holding),
-    ),
-    maxPause,
-    stateFolder,
+  const planWith = async (captured: ReadonlySet<string>) => {
+    const spared = sparedBy(choice, captured);
+    const isApart = ({ unit }: Holding) => captured.has(unitId(unit)) || spared.has(unit.service);
+    const saved = choice.taken.map(({ holding }) =>
+      captured.has(unitId(holding.unit)) ? null : member(facts, holding),
+    );
+    const options: StillOptions = {
+      instance: facts.instance,
+      members: facts.holdings.filter((h) => !isApart(h)).map((h) => member(facts, h)),
+      saved: saved.filter((m) => m !== null),
+      spared,
+      maxPause,
+      stateFolder,
+    };
+    return { options, saved, spared, captured, plan: await planStill(runtime, options) };
   };
-  const plan = await planStill(runtime, options);
-  const found = levels(graded(facts, choice, plan, []), true, () => "btrfs");
-  refuseBelow(found, require);
-  return { options, plan, levels: found, barrier: fields(plan, rows, maxPause), require };
+  const first = await planWith(asked);
+  const able = separable([...new Set(choice.taken.map(({ holding }) => holding.unit))]);
+  const stuck = first.plan.barrier.refusals.map(({ service = "" }) => service);
+  const more = [...able].filter((id) => stuck.includes(id.slice(0, id.indexOf("/"))));
+  const isMore = more.some((id) => !asked.has(id));
+  const { spared, ...found } = isMore ? await planWith(new Set([...asked, ...more])) : first;
+  const { plan, captured } = found;
+  const known = { captured, ended: facts.ended ?? new Set<string>(), unflushed: [] };
+  const reached = levels(graded(facts, choice, plan, known), true, () => "btrfs");
+  refuseBelow(reached, require);
+  return { ...found, levels: reached, barrier: fields(plan, spared, rows, maxPause), require };
 }
 
 export interface Standing extends AsyncDisposable {
@@ -126,15 +163,14 @@ export interface Standing extends AsyncDisposable {
 }
 
 /** One unit as it was cut: read in the View, with its four times and its level. */
-function cutUnit(still: Still, member: Member | undefined, plan: UnitPlan, level: Level): UnitPlan {
+function cutUnit(still: Still, { unit }: Member, plan: UnitPlan, level: Level): UnitPlan {
   const { view, cut, epoch } = still;
-  const unit = member?.unit;
   const paths = plan.paths.flatMap((bytes) => {
     const path = toText(bytes);
-    return [path, ...(unit === undefined ? [] : besides(unit, path))];
+    return [path, ...besides(unit, path)];
   });
   const present = [...new Set(paths)].filter((path) => isIn(view, path));
-  const [asked, stood] = cut.stopped.get(unit?.service ?? "") ?? [];
+  const [asked, stood] = cut.stopped.get(unit.service) ?? [];
   const at = (time: number | undefined) => (time === undefined ? null : epoch(time));
   return {
     ...plan,
@@ -174,13 +210,18 @@ export async function stand(
   const still = await makeStill(runtime, planned.options, planned.plan);
   const dispose = () => still.view[Symbol.asyncDispose]();
   try {
-    const all = graded(facts, choice, planned.plan, still.unflushed);
+    const { instance, holdings } = facts;
+    const ended = endedUnits(instance, holdings, (path) => whereIn(still.view, path));
+    const { captured } = planned;
+    const all = graded(facts, choice, planned.plan, { captured, ended, ...still });
     const found = levels(all, true, () => "btrfs");
     refuseBelow(found, planned.require);
-    const cut = units.map((plan, at) => {
+    const cut = units.map((plan, at): UnitPlan => {
       const level = found.get(plan.id);
       if (level === undefined) throw new Failure("internal", `${plan.id} has no level`);
-      return cutUnit(still, planned.options.saved[at], plan, level);
+      const own = planned.saved[at];
+      if (own) return cutUnit(still, own, plan, level);
+      return { ...plan, consistency: [level.inside, level.across] };
     });
     return { units: cut, stood: describe(still, found), [Symbol.asyncDispose]: dispose };
   } catch (error) {

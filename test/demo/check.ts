@@ -59,8 +59,18 @@ export async function digests(root: string, journal: string): Promise<Record<str
   return Object.fromEntries([...hashes].sort().map(([unit, hash]) => [unit, hash.digest("hex")]));
 }
 
-/** Judges the running instance at `root` by a journal and the moments of the cut it came from. */
-export async function checkDemo(root: string, journal: string, moments: Moments): Promise<Report> {
-  const lines = readJournal(journal);
+/**
+ * Judges the running instance at `root` by a journal and the moments of the cut it came from;
+ * `apart`: its units are of moments of their own, and no order from one to the other is promised.
+ */
+export async function checkDemo(
+  root: string,
+  journal: string,
+  moments: Moments,
+  apart = false,
+): Promise<Report> {
+  const all = readJournal(journal);
+  const alone = (op: Recorded) => ({ ...op, chain: { ...op.chain, inside: false } });
+  const lines = apart ? all.map((line) => line.map(alone)) : all;
   return judge(lines, await askFor(root, chainsOf(lines)), REGISTERS, moments);
 }

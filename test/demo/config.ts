@@ -47,7 +47,10 @@ export function own({ user }: Place, ...paths: string[]): void {
 function programs(place: Place, services: readonly Service[]): void {
   const bin = join(place.root, "bin");
   mkdirSync(bin, { recursive: true });
-  for (const name of readdirSync(DAEMONS)) {
+  // The program of a service that is not there would be taken for a sign of it.
+  const absent = (name: string) =>
+    name.startsWith("hero_") && !services.some((service) => `${service.name}.py` === name);
+  for (const name of readdirSync(DAEMONS).filter((file) => !absent(file))) {
     const text = readFileSync(join(DAEMONS, name), "utf8");
     if (name === "daemon.py") writeFileSync(join(bin, name), text);
     else write(join(bin, name.slice(0, -3)), [`#!${PYTHON} -B`, text.trimEnd()], 0o755);
@@ -76,7 +79,10 @@ const engines: Readonly<Record<string, (place: Place, folder: string) => void>> 
       ...["max_wal_size = 256MB", "min_wal_size = 32MB", "autovacuum_max_workers = 1"],
       ...["log_timezone = 'UTC'", "timezone = 'UTC'", "datestyle = 'iso'"],
     ]);
-    write(join(folder, "pg_hba.conf"), [`local all ${POSTGRES_USER} trust`]);
+    write(join(folder, "pg_hba.conf"), [
+      `local all ${POSTGRES_USER} trust`,
+      `local replication ${POSTGRES_USER} trust`,
+    ]);
   },
   hero_db(place, folder) {
     for (const name of ["admin", "key"]) {

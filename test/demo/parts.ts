@@ -17,6 +17,8 @@ export const INSTALL = {
   "zinit-server": `${QUICK} zinit-server zinit --version 0.3.9 --features client,server`,
   "redis-server": "apt-get install redis-server",
   postgres: "apt-get install postgresql",
+  sqlite3: "apt-get install sqlite3",
+  pg_basebackup: "apt-get install postgresql",
   git: "apt-get install git",
   python3: "apt-get install python3",
   "python3-lmdb": "apt-get install python3-lmdb",

@@ -15,9 +15,7 @@ import { serviceOf } from "./unit.ts";
 export function prepare({ place, services }: Demo, root: string, as: string): Place {
   const other: Place = { ...place, root, user: place.user === null ? null : user(as) };
   mkdirSync(root, { recursive: true });
-  const { services: all } = choose(undefined);
-  const chosen = all.filter(({ name }) => services.includes(name) || name === "hero_agent");
-  configure(other, chosen, true);
+  configure(other, choose(services).services, true);
   writeFileSync(join(root, "cfg", "demo.json"), JSON.stringify(other), { mode: 0o600 });
   return other;
 }
@@ -29,7 +27,7 @@ const COARSE = 1e6;
 export function momentsIn(snapshot: Snapshot): Moments {
   const [mono = 0, epoch = 0] = native.clocks();
   const at = (ms: number | null) => mono + ((ms ?? 0) - epoch) * 1e6;
-  const units = unitsOf(snapshot);
+  const units = unitsOf(snapshot).filter(({ consistency: [inside] }) => inside !== "native");
   const [writers, , , thaw] = units[0]?.cut ?? [null, null, null, null];
   const stops = units.map(({ id, cut: [, flushed, stood] }) => {
     const moments: [number, number] = [at(flushed) - COARSE, at(stood) + COARSE];
@@ -41,4 +39,14 @@ export function momentsIn(snapshot: Snapshot): Moments {
     flushed: new Map(units.map(({ id, cut: [, flushed] }) => [id, at(flushed) - COARSE])),
     stopped: new Map(stops),
   });
+}
+
+/** The same of units that their engines copied, each at a moment of its own. */
+export function copiesIn(snapshot: Snapshot): Moments {
+  const [mono = 0, epoch = 0] = native.clocks();
+  const at = (ms: number | null) => mono + ((ms ?? 0) - epoch) * 1e6;
+  const copies = unitsOf(snapshot).filter(({ cut: [b, f] }) => b === null && f !== null);
+  const last = Math.max(...copies.map(({ cut: [, , , done] }) => at(done))) + COARSE;
+  const began = new Map(copies.map(({ id, cut: [, from] }) => [id, at(from) - COARSE]));
+  return momentsOf({ all: last, thaw: last, flushed: began, stopped: new Map() });
 }

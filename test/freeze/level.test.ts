@@ -46,6 +46,31 @@ describe("levels", () => {
     ]);
   });
 
+  it("of what its engine copied: native, at a moment of its own; its group has the worst", () => {
+    const copied = { captured: true, crashSafe: "no" } as const;
+    const units = [unit("a", copied), unit("b", { ...copied, cutWith: ["c"] }), unit("c")];
+    expect(level(units, false)).toEqual([
+      "a: native, none",
+      "b: unknown, none",
+      "c: unknown, none",
+    ]);
+    expect(level(units, true)).toEqual([
+      "a: native, none",
+      "b: process-crash, none",
+      "c: process-crash, none",
+    ]);
+  });
+
+  it("of what had ended, with proof: a clean stop, as long as all stand for the cut", () => {
+    const ended = { ended: true, crashSafe: "no" } as const;
+    expect(level([unit("a", ended)], true)).toEqual(["a: clean-stop, one moment"]);
+    expect(level([unit("a", ended)], false)).toEqual(["a: unknown, none"]);
+    expect(level([unit("a", { ...ended, cutWith: ["b"] }), unit("b")], true)).toEqual([
+      "a: process-crash, one moment",
+      "b: process-crash, one moment",
+    ]);
+  });
+
   it("are compared in both words", () => {
     const all = [
       ...levels([unit("a"), unit("b", { crashSafe: "no" })], true, () => "btrfs").values(),

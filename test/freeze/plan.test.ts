@@ -88,6 +88,23 @@ describe("the order", () => {
     ]);
   });
 
+  it("leaves out who is spared, with all below, whoever else is above or beside", () => {
+    const supervisor = { service: "zinit", pids: [5], failure: null };
+    const group = { parent: 5, cgroup: "/all" };
+    const processes = [one(5), one(20, group), one(30, group), one(31, { parent: 30 })];
+    const spared = [{ service: "postgres", pids: [30] }];
+    const f = facts([app], processes, { supervisor, spared });
+    expect(shown(f)).toEqual([
+      ["zinit", "", [5], []],
+      ["app", "", [20], []],
+    ]);
+    expect(refused(f)).toEqual([]);
+    const other = [...processes, one(32, { parent: 31, ...writes("/app/data") })];
+    expect(refused(facts([app], other, { supervisor, spared }))).toEqual([
+      "p32 (pid 32), which writes /app/data, goes on: its engine copies its own units only",
+    ]);
+  });
+
   it("takes children after their parents, and members of a cgroup", () => {
     const group = { cgroup: "/app" };
     const f = facts(

@@ -25,7 +25,8 @@ it("is in the record as the code says it", () => {
 
 /** What a unit is, without what only says how its service is asked. */
 function essence(unit: StateUnit) {
-  const { id, paths, except, engine, class: worth, separation, flush, drain, cutWith } = unit;
+  const { id, paths, except, engine, class: worth, separation, cutWith } = unit;
+  const { flush, drain, capture } = unit;
   const crashSafe = crashSafeOf(unit);
   const steps = flush?.steps ?? [];
   return {
@@ -38,6 +39,7 @@ function essence(unit: StateUnit) {
     crashSafe,
     steps,
     drain,
+    capture,
     cutWith,
   };
 }

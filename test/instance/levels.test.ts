@@ -1,5 +1,6 @@
 /** What a unit is worth, as a table: engine, what its descriptor says, and what this run may do. */
 import { expect, it } from "vitest";
+import { capturable, separable } from "../../src/instance/captures.ts";
 import type { Facts, Holding, Powers } from "../../src/instance/facts.ts";
 import { pauseOf, reachable } from "../../src/instance/levels.ts";
 import { parseInstance } from "../../src/instance/parse.ts";
@@ -75,6 +76,35 @@ it.each<[string, string, Case, string]>([
   expect(level(unit, of, false)).toMatchObject({ inside, across: "none" }),
 );
 
+const COPY = 'engine="sqlite"\ncapture=["copy", "{to}"]';
+
+it.each<[string, string, Case, boolean, string]>([
+  ["while everybody runs", COPY, W, false, "native, none"],
+  ["where nobody can stand", COPY, { written: true }, true, "native, none"],
+  ["but not where all can", COPY, W, true, "process-crash, one moment"],
+])("copied by its engine: %s", (_, unit, of, pause, expected) => {
+  const found = level(unit, of, pause);
+  expect([found?.captured, `${found?.inside}, ${found?.across}`]).toEqual([true, expected]);
+  const offers = found?.raise.includes("have its engine copy it: --native (native, none)");
+  expect(offers).toBe(found?.inside !== "native");
+});
+
+it("knows which units engines copy, with their tablespaces, and which can go alone", () => {
+  const state = (id: string, more: string) =>
+    `[[state]]\nservice="s"\nid="${id}"\npaths=["${id}"]\n${more}\n`;
+  const text = [
+    state("pg", 'engine="postgres"\ncut-with=["space"]\ncapture=["b", "{to}"]'),
+    state("space", 'engine="postgres"'),
+    state("lone", 'engine="postgres"'),
+    state("rows", `${COPY}\ncut-with=["files"]`),
+    state("files", ""),
+    state("log", COPY),
+  ].join("");
+  const units = parseInstance("holdall.toml", text).services.flatMap((s) => s.units);
+  expect([...capturable(units)]).toEqual(["s/pg", "s/space", "s/rows", "s/log"]);
+  expect([...separable(units)]).toEqual(["s/pg", "s/space", "s/log"]);
+});
+
 it("gives a group the worst of its members", () => {
   const other = 'cut-with=["v"]\n[[state]]\nservice="s"\nid="v"\npaths=["y"]\ncrash-safe="no"';
   expect(level(`crash-safe="power"\n${other}`, W)).toMatchObject({ inside: "unknown" });
@@ -90,9 +120,8 @@ it("says what would raise them", () => {
     "declare how its processes are found",
     "declare crash-safe",
   ]);
-  const service = 'start=["a"]\nstop={exit=0}';
-  expect(level('engine="sqlite"', { service })?.raise).toEqual([
-    "stop it cleanly for the cut (clean-stop)",
+  expect(level('engine="sqlite"', {})?.raise).toEqual([
+    "stop its service before the backup (clean-stop)",
   ]);
 });
 

@@ -40,7 +40,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   format: ["base", "seam"],
   archive: ["base", "seam", "format", "store/store.ts"],
   freeze: ["base", "seam"],
-  capture: ["base", "seam"],
+  capture: ["base", "seam", "freeze/stage.ts"],
   instance: ["base", "freeze/freezer.ts", "freeze/level.ts", "capture/capture.ts"],
   repo: ["base", "seam", "format", "store/store.ts"],
   verbs: ["base", "repo", "instance", "format", "seam", "store/store.ts"].concat([
@@ -213,8 +213,13 @@ const ADAPTERS = new Map([
   ["src/freeze/mirrored.ts", /node:fs/],
   ["src/freeze/stage.ts", /node:fs/],
   ["src/freeze/thaw.ts", /node:(child_process|fs)/],
+  ["src/capture/program.ts", /node:child_process|setTimeout/],
+  ...["capture", "check", "tablespaces"].map((name): [string, RegExp] => [
+    `src/capture/${name}.ts`,
+    /node:fs/,
+  ]),
   // An inventory looks at everything there is, and keeps what it saw in the cache.
-  ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken"].map(
+  ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken", "ended"].map(
     (name): [string, RegExp] => [`src/instance/${name}.ts`, /node:fs/],
   ),
   ["src/instance/owners.ts", /node:(fs|child_process)/],

@@ -72,6 +72,19 @@ async function started(command: string, args: string[]): Promise<Running> {
 const python = (code: string, ...args: string[]) => started("python3", ["-c", code, ...args]);
 
 export const writer = (folder: string, threads: number) => python(WRITER, folder, String(threads));
+/** Traced by one that lets it go on all the same. */
+export async function traced(pid: number): Promise<AsyncDisposable> {
+  const words = ["-p", String(pid), "-e", "trace=none", "-o", "/dev/null"];
+  const child = spawn("strace", words, { stdio: ["ignore", "ignore", "pipe"] });
+  await once(child.stderr, "data");
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    },
+  };
+}
+
 export const tracer = (pid: number) => python(TRACER, String(pid));
 export const forker = (file: string) => python(FORKER, file);
 
