@@ -7,11 +7,14 @@ import {
   inventory,
   livePlans,
   planStanding,
+  planVerify,
   type Standing,
   shown,
   stand,
   toText,
   type UnitPlan,
+  type Verified,
+  verify,
 } from "../index.ts";
 import { absolute } from "./arguments.ts";
 import type { Session } from "./session.ts";
@@ -25,6 +28,7 @@ export interface InstanceFlags extends Flags, StillFlags {
   context?: string[];
   /** False for `--no-pause`. */
   pause?: boolean;
+  verify?: boolean;
 }
 
 type Plan = Extract<HoldallEvent, { event: "plan" }>;
@@ -62,6 +66,22 @@ export interface Prepared {
   readonly units: readonly UnitPlan[];
   /** Makes it stand still; null with `--no-pause`. */
   readonly stand: (() => Promise<Standing>) | null;
+  /** Tries it on a clone of what was cut; null without `--verify`. */
+  readonly verify: ((units: readonly UnitPlan[]) => ReturnType<typeof verify>) | null;
+  tell(verified: Verified): string;
+}
+
+/** `verified postgres/cluster; not verified: hero_books/library, its descriptor says no way to` */
+function verifiedText({ units, not }: Verified, verb = "verified on a clone"): string {
+  const whys = [...new Set(not.map(({ why }) => why))];
+  const left = whys.map(
+    (why) =>
+      `not verified: ${not
+        .filter((n) => n.why === why)
+        .map((n) => n.unit)
+        .join(", ")}; ${why}`,
+  );
+  return [...(units.length > 0 ? [`${verb}: ${units.join(", ")}`] : []), ...left].join("\n");
 }
 
 /** Units of the instance for a backup's options; tells first what they are, and whom it stops. */
@@ -79,6 +99,7 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
     flags.pause === false
       ? null
       : await planStanding(runtime, facts, choice, found.rows, standOptions(flags));
+  const tries = flags.verify === true ? planVerify(facts, choice) : null;
   const rebuild = (unit: string) =>
     found.rows.find((row) => `${row.service}/${row.unit}` === unit)?.rebuild ?? "";
   const plan: Plan = {
@@ -99,11 +120,19 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
       return { unit: id, context, class: unit.class, why, rebuild: rebuild(id) };
     }),
     ...(paused === null ? {} : { barrier: paused.barrier }),
+    ...(tries === null ? {} : { verify: tries.verified }),
   };
-  session.say(
-    plan,
-    [table(rows(plan)), paused === null ? "" : barrierText(paused.barrier)].join("\n").trimEnd(),
-  );
+  const after = [
+    ...(paused === null ? [] : [barrierText(paused.barrier)]),
+    ...(tries === null ? [] : [verifiedText(tries.verified, "to be verified on a clone")]),
+  ];
+  session.say(plan, [table(rows(plan)), ...after].join("\n").trimEnd());
   const standing = paused === null ? null : () => stand(runtime, facts, choice, paused, units);
-  return { instance: facts.instance.name, units, stand: standing };
+  return {
+    instance: facts.instance.name,
+    units,
+    stand: standing,
+    tell: verifiedText,
+    verify: tries && ((cut) => verify(runtime, facts, choice, tries, cut)),
+  };
 }

@@ -132,7 +132,12 @@ async function drain(scene: Scene, unit: StateUnit, paths: readonly string[]): P
   }
 }
 
-function sceneOf(runtime: Runtime, root: string, paths: readonly string[], marker: string): Scene {
+export function sceneOf(
+  runtime: Runtime,
+  root: string,
+  paths: readonly string[],
+  marker: string,
+): Scene {
   // Databases are files or folders that are called by their numbers.
   const names = paths.map((path) => /\/db(\d+)(\.redb)?$/.exec(path)?.[1]);
   const databases = [...new Set(names.filter((name) => name !== undefined))];
@@ -198,7 +203,7 @@ export async function makeStill(
 export const isIn = (view: View, path: string): boolean => existsSync(toBytes(whereIn(view, path)));
 
 /** Where a path is to be read in a View. */
-function whereIn(view: View, path: string): string {
+export function whereIn(view: Pick<View, "folders">, path: string): string {
   const holding = view.folders.filter((f) => isWithin(path, f.path));
   const deepest = holding.sort((a, b) => b.path.length - a.path.length)[0];
   return deepest === undefined ? path : join(deepest.view, relative(deepest.path, path));
@@ -206,11 +211,19 @@ function whereIn(view: View, path: string): string {
 
 const BETWEEN = 100;
 
-/** Asks until the answers are those of a service that is well, or the time of it is over. */
-async function untilWell(scene: Scene, { steps, timeout }: Hook): Promise<void> {
+/**
+ * Asks until the answers are those of a service that is well, or the time of it is over. `going`
+ * throws when there is nobody left to answer.
+ */
+export async function untilWell(
+  scene: Scene,
+  { steps, timeout }: Pick<Hook, "steps" | "timeout">,
+  going: () => void = () => undefined,
+): Promise<void> {
   const { clock } = scene.runtime;
   const deadline = clock.now() + timeout;
   for (;;) {
+    going();
     try {
       return await actAll(scene, steps, deadline - clock.now());
     } catch (error) {

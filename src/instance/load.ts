@@ -81,7 +81,8 @@ async function isHere(root: string, name: string): Promise<boolean> {
 function merged(own: Service, builtIn: Service): Service {
   const { units: more, ...rest } = own;
   const said = Object.entries(rest).filter(
-    ([key, value]) => value !== null && (!["dependsOn", "ports"].includes(key) || (value as string[]).length > 0),
+    ([key, value]) =>
+      value !== null && (!["dependsOn", "ports"].includes(key) || (value as string[]).length > 0),
   );
   return { ...builtIn, ...Object.fromEntries(said), units: [...builtIn.units, ...more] };
 }

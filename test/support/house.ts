@@ -47,6 +47,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "freeze/freezer.ts",
     "freeze/instance.ts",
     "freeze/level.ts",
+    "freeze/tried.ts",
     "capture/capture.ts",
   ]),
   cli: ["base", "index.ts"],
@@ -202,6 +203,8 @@ const ADAPTERS = new Map([
   ["src/repo/cache.ts", /node:fs/],
   ["src/freeze/watchdog.ts", /node:child_process/],
   ["src/freeze/btrfs.ts", /node:fs/],
+  ["src/freeze/clone.ts", /node:fs/],
+  ["src/freeze/enclosed.ts", /node:(fs|child_process)|setTimeout/],
   ["src/freeze/find.ts", /node:fs/],
   ["src/freeze/instance.ts", /node:fs/],
   ["src/freeze/open.ts", /node:fs/],
@@ -212,7 +215,7 @@ const ADAPTERS = new Map([
   ["src/freeze/stage.ts", /node:fs/],
   ["src/freeze/thaw.ts", /node:(child_process|fs)/],
   // An inventory looks at everything there is, and keeps what it saw in the cache.
-  ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken"].map(
+  ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken", "trial"].map(
     (name): [string, RegExp] => [`src/instance/${name}.ts`, /node:fs/],
   ),
   ["src/instance/owners.ts", /node:(fs|child_process)/],
