@@ -11,14 +11,17 @@ import { promisify } from "node:util";
 import { Failure } from "../base/failure.ts";
 import { type Enclosure, environment, type Scene, wordsOf } from "./steps/run.ts";
 
-/** Fixed; what is to be run comes as arguments: so many paths, the writable one, the words. */
+/**
+ * Fixed; what is to be run comes as arguments: so many paths, the writable one, the words. The shell
+ * stays as the first process: a change of user forgets with whom to die, and all die with the first.
+ */
 const ENTER = `n=$1; shift
 while [ "$n" -gt 0 ]; do
   mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 126
   n=$((n - 1)); shift
 done
 mount --bind "$1" "$1" && mount -o remount,bind,rw "$1" || exit 126
-shift; exec "$@"`;
+shift; "$@"; exit "$?"`;
 
 export interface EncloseOptions {
   /** Root of the running instance. */
@@ -103,9 +106,10 @@ export class Running implements AsyncDisposable {
 
   /** The program's own number; null: it has ended. */
   #inside(): number | null {
-    const { pid = 0 } = this.#child;
+    const below = (pid: number) =>
+      Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8"), 10) || 0;
     try {
-      return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()) || null;
+      return below(below(this.#child.pid ?? 0)) || null;
     } catch {
       return null;
     }
@@ -123,6 +127,7 @@ export class Running implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#end === null) this.#child.kill("SIGKILL");
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.destroy();
     await this.#closed;
   }
 }

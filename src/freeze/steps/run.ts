@@ -45,7 +45,8 @@ async function redisBytes(scene: Scene, step: RedisStep): Promise<{ send: Buffer
   const words = step.command.map((word) => word.replaceAll("{marker}", scene.marker));
   const lines: string[][] = [];
   if (step.secretFile !== null) {
-    const secret = await readFile(below(scene.root, step.secretFile), "utf8");
+    const home = scene.enclosure?.root ?? scene.root;
+    const secret = await readFile(below(home, step.secretFile), "utf8");
     lines.push([step.auth, secret.replace(/\r?\n$/, "")]);
   }
   const named = step.databases.flatMap((name) => (name === "*" ? scene.databases : [name]));
