@@ -124,7 +124,13 @@ export {
 } from "./verbs/prune.ts";
 export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
-export { planRevival, type RevivalPlan, type ReviveOptions, revive } from "./verbs/revive.ts";
+export {
+  findClashes,
+  planRevival,
+  type RevivalPlan,
+  type ReviveOptions,
+  revive,
+} from "./verbs/revive.ts";
 export {
   type Least,
   type Planned,

@@ -203,6 +203,7 @@ const ADAPTERS = new Map([
   ["src/repo/cache.ts", /node:fs/],
   ["src/freeze/watchdog.ts", /node:child_process/],
   ["src/freeze/btrfs.ts", /node:fs/],
+  ["src/freeze/clash.ts", /node:fs/],
   ["src/freeze/clone.ts", /node:fs/],
   ["src/freeze/enclosed.ts", /node:(fs|child_process)|setTimeout/],
   ["src/freeze/find.ts", /node:fs/],
