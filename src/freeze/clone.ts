@@ -51,20 +51,21 @@ async function refuseFull(path: string, needed: number): Promise<void> {
   throw new Failure("disk_full", `${message}, ${mebibytes(bavail * bsize)} are free`);
 }
 
-/** Of the instance at `root`. Fails with `disk_full` before it copies anything that there is no room for. */
+/** Of the instance at `root`, of which all of `saved` is in the View. Fails with `disk_full` before it copies anything that there is no room for. */
 export async function makeClone(
   runtime: Runtime,
   root: string,
   all: readonly Cloned[],
+  saved: readonly string[],
 ): Promise<Clone> {
   // What lies above is there before what another unit has below it.
   const parts = [...all].sort((a, b) => a.path.length - b.path.length);
   const home = fileSystem(parts[0]?.view ?? "/");
-  const beside = parts.filter(({ view }) => fileSystem(view) === home);
-  const stage = await makeStage(
-    runtime,
-    beside.map(({ path }) => path),
+  // A View of all of it lies in the same folder: whoever makes the next finds what is left of this.
+  const beside = saved.filter(
+    (path) => fileSystem(existsSync(path) ? path : dirname(path)) === home,
   );
+  const stage = await makeStage(runtime, beside);
   const base = join(stage.path, "clone");
   const at = (path: string) => join(base, path);
   const folder = async (path: string): Promise<void> => {

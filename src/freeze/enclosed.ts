@@ -100,7 +100,10 @@ export class Running implements AsyncDisposable {
   /** Fails with `not_still` when it has ended; the last that it said is told. */
   refuseEnded(): void {
     if (this.#end === null) return;
-    const last = this.#said.trim().split("\n").at(-1)?.slice(0, 200) ?? "";
+    const lines = this.#said.trim().split("\n");
+    // What it says last may only be that it is over.
+    const why = lines.findLast((line) => /\b(fatal|panic|error)\b/i.test(line)) ?? lines.at(-1);
+    const last = why?.slice(0, 200) ?? "";
     throw new Failure("not_still", `ended with ${this.#end}${last && `: ${last}`}`);
   }
 

@@ -177,7 +177,8 @@ export async function verify(
   const { root } = facts.instance;
   if (trials.length === 0) return { units, verified };
   const paths = cloned(facts, choice, units, new Set(trials.map(({ service }) => service.name)));
-  await using clone = await makeClone(runtime, root, paths);
+  const saved = units.flatMap((plan) => plan.paths.map(toText));
+  await using clone = await makeClone(runtime, root, paths, saved);
   const answers = new Map<string, Answers>();
   const failed: [string, string][] = [];
   for (const planned of trials) {
