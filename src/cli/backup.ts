@@ -97,8 +97,9 @@ export async function run(
     const started = performance.now();
     // Whom it cannot do without is known when the store is open: a dry run stops nobody.
     await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
-    const tried = (standing && (await instance?.verify?.(standing.units))) ?? null;
-    const units = tried?.units ?? standing?.units ?? instance?.units;
+    const cut = standing?.units ?? instance?.units;
+    const tried = plan.dryRun || !cut ? null : ((await instance?.verify?.(cut)) ?? null);
+    const units = tried?.units ?? cut;
     const chosen = instance && units ? { instance: instance.instance, units } : {};
     const result = await backup(session.runtime, repository, { ...plan, ...chosen });
     const seconds = (performance.now() - started) / 1000;

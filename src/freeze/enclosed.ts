@@ -31,19 +31,20 @@ export interface EncloseOptions {
   readonly writable: string;
   readonly uid: number;
   readonly gid: number;
+  /** Run by root; others get namespaces of a user namespace of their own. */
+  readonly privileged: boolean;
 }
 
 export function enclose(options: EncloseOptions): Enclosure {
-  const { root, guarded, writable, uid, gid } = options;
+  const { root, guarded, writable, uid, gid, privileged } = options;
   const there = guarded.filter((path) => existsSync(path));
-  const alone = process.getuid?.() === 0;
   const dies = ["setpriv", "--pdeathsig", "KILL", "--"];
   const namespaces = ["--net", "--pid", "--ipc", "--mount", "--fork", "--kill-child=KILL", "--"];
-  const user = alone
+  const user = privileged
     ? ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--no-new-privs", "--"]
     : ["unshare", "--user", `--map-user=${uid}`, `--map-group=${gid}`, "--"];
   const prefix = [
-    ...(alone ? dies : ["unshare", "--map-root-user", "--", ...dies]),
+    ...(privileged ? dies : ["unshare", "--map-root-user", "--", ...dies]),
     ...["unshare", ...namespaces, "sh", "-c", ENTER, "sh", String(there.length)],
     ...there,
     writable,

@@ -11,6 +11,11 @@ const VERIFIED: readonly string[] = [
   ...["hero_db", "hero_osis", "hero_foundry", "hero_collab", "hero_books", "hero_embedder"],
 ];
 
+/** How databases of SQLite show that they are whole: the answer is a word that no fault has in it. */
+const whole = (glob: string) =>
+  `verify = { each = ["${glob}"], steps = [{ run = ["sqlite3", "{path}", ` +
+  `"SELECT 'integrity ' || integrity_check FROM pragma_integrity_check"], expect = "integrity ok" }] }`;
+
 const TEXT = `
 [[service]]
 name = "hero_db"
@@ -78,6 +83,7 @@ service = "hero_foundry"
 id = "git"
 paths = ["var/hero_foundry/git/{context}"]
 engine = "git"
+verify = { each = ["var/hero_foundry/git/*/*.git"], steps = [{ run = ["git", "-C", "{path}", "fsck", "--full", "--no-dangling", "--no-progress"] }] }
 separation = "path"
 note = "forks borrow objects by an absolute path"
 
@@ -98,6 +104,7 @@ service = "hero_collab"
 id = "db"
 paths = ["var/hero_collab/collab.db"]
 engine = "sqlite"
+${whole("var/hero_collab/collab.db")}
 separation = "rows"
 cut-with = ["attachments"]
 
@@ -238,6 +245,7 @@ service = "hero_proc"
 id = "secrets"
 paths = ["var/hero_proc/secrets.db"]
 engine = "sqlite"
+${whole("var/hero_proc/secrets.db")}
 class = "secret"
 separation = "rows"
 
@@ -246,6 +254,7 @@ service = "hero_proc"
 id = "config"
 paths = ["var/hero_proc/hero_proc.db"]
 engine = "sqlite"
+${whole("var/hero_proc/hero_proc.db")}
 separation = "rows"
 
 [[state]]
@@ -265,6 +274,7 @@ service = "hero_proxy"
 id = "tokens"
 paths = ["var/hero_proxy/*.db"]
 engine = "sqlite"
+${whole("var/hero_proxy/*.db")}
 class = "secret"
 separation = "none"
 
@@ -290,6 +300,7 @@ service = "hero_orchestrator"
 id = "db"
 paths = ["var/hero_orchestrator/*.db"]
 engine = "sqlite"
+${whole("var/hero_orchestrator/*.db")}
 separation = "none"
 
 [[service]]
@@ -302,6 +313,7 @@ service = "hero_deployer"
 id = "db"
 paths = ["var/hero_deployer/*.db"]
 engine = "sqlite"
+${whole("var/hero_deployer/*.db")}
 class = "secret"
 separation = "none"
 `;

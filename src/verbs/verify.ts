@@ -138,6 +138,7 @@ function trialOf({ root, clone, paths, runtime }: Around, planned: Planned): Tri
     root,
     guarded: [root, ...within, ...outside],
     writable: clone.path,
+    privileged: process.getuid?.() === 0,
     ...clone.owner(all[0]?.path ?? root),
   });
   return {
