@@ -18,8 +18,8 @@ export const EXIT_STATUS: readonly (readonly [number, string])[] = [
   [21, "the instance holds bytes that no descriptor claims, or that two claim"],
   [22, "the instance cannot stand still, or did not; no snapshot was made"],
   [23, "a unit would be saved in a lower level than was required"],
-  [24, "a restored service does not start, is not well, or has not what was recorded"],
-  [25, "a unit did not come up on a clone of the cut (--verify); no snapshot was made"],
+  [24, "a restored service is not up, is not well, or has not what was recorded"],
+  [25, "a unit did not come up on a clone of the cut; no snapshot was made"],
   [130, "interrupted"],
 ];
 

@@ -51,7 +51,10 @@ async function refuseFull(path: string, needed: number): Promise<void> {
   throw new Failure("disk_full", `${message}, ${mebibytes(bavail * bsize)} are free`);
 }
 
-/** Of the instance at `root`, of which all of `saved` is in the View. Fails with `disk_full` before it copies anything that there is no room for. */
+/**
+ * Of the instance at `root`, of which all of `saved` is in the View. Fails with `disk_full` before
+ * it copies anything that there is no room for.
+ */
 export async function makeClone(
   runtime: Runtime,
   root: string,

@@ -12,8 +12,9 @@ import { Failure } from "../base/failure.ts";
 import { type Enclosure, environment, type Scene, wordsOf } from "./steps/run.ts";
 
 /**
- * Fixed; what is to be run comes as arguments: so many paths, the writable one, the words. The shell
- * stays as the first process: a change of user forgets with whom to die, and all die with the first.
+ * Fixed; what is to be run comes as arguments: so many paths, the writable one, the words. The
+ * shell stays as the first process: a change of user forgets with whom to die, and all die with the
+ * first.
  */
 const ENTER = `n=$1; shift
 while [ "$n" -gt 0 ]; do

@@ -11,7 +11,7 @@ const VERIFIED: readonly string[] = [
   ...["hero_db", "hero_osis", "hero_foundry", "hero_collab", "hero_books", "hero_embedder"],
 ];
 
-/** How databases of SQLite show that they are whole: the answer is a word that no fault has in it. */
+/** How databases of SQLite show that they are whole: no fault has this answer in it. */
 const whole = (glob: string) =>
   `verify = { each = ["${glob}"], steps = [{ run = ["sqlite3", "{path}", ` +
   `"SELECT 'integrity ' || integrity_check FROM pragma_integrity_check"], expect = "integrity ok" }] }`;

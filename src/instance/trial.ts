@@ -1,4 +1,4 @@
-/** What a trial on a clone looks up: paths that its globs mean, and what files of the instance say. */
+/** What a trial on a clone looks up: paths that its globs mean, and what files say. */
 import { readdirSync, readFileSync } from "node:fs";
 import { toBytes } from "../base/bytes.ts";
 import { below } from "../base/path.ts";

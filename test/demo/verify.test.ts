@@ -126,7 +126,7 @@ describe.runIf(runs)("a cut", () => {
     const { status, out, err } = w.run(backup);
     flip(control, 60);
     expect(err).toMatch(
-      /^holdall: postgres\/cluster did not come up on a clone of the cut: ended with status 1: .*(checksum|control file)/m,
+      /^holdall: postgres\/cluster did not come up on a [^:]+: ended with status 1: .*control file/m,
     );
     expect(status).toBe(25);
     expect(out).not.toContain("saved");
@@ -161,7 +161,7 @@ describe.runIf(runs)("what was recorded", () => {
     });
     const { status, err } = w.run(["restore", verifiedId, "--instance", place.root]);
     const said =
-      /^holdall: redis\/aof: the snapshot recorded a count of (\d+), the restored service has (\d+)$/m;
+      /^holdall: redis\/aof: the snapshot recorded a count of (\d+), the restored .* has (\d+)$/m;
     expect(err).toMatch(said);
     const [, was, is] = said.exec(err) ?? [];
     expect(Number(is)).toBe(Number(was) + 1);
