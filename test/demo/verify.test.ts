@@ -126,7 +126,7 @@ describe.runIf(runs)("a cut", () => {
     const { status, out, err } = w.run(backup);
     flip(control, 60);
     expect(err).toMatch(
-      /^holdall: postgres\/cluster did not come up on a [^:]+: ended with status 1: .*control file/m,
+      /^holdall: postgres\/cluster did not come up on [^:]+: ended with status 1: .*control/m,
     );
     expect(status).toBe(25);
     expect(out).not.toContain("saved");
