@@ -27,7 +27,7 @@ export { finishAt, type HourlyRate, steady } from "./base/rate.ts";
 export type { Revival } from "./base/revival.ts";
 export { type Runtime, systemRuntime } from "./base/runtime.ts";
 export { ACROSS, INSIDE } from "./base/state.ts";
-export type { BarrierFields, Stood } from "./base/stood.ts";
+export type { BarrierFields, Stood, Verified } from "./base/stood.ts";
 export { VERSION } from "./base/version.ts";
 export { readRecoveryKey, showRecoveryKey } from "./format/recovery.ts";
 export type { Section, Snapshot, Unit } from "./format/snapshot.ts";
@@ -129,7 +129,13 @@ export {
 } from "./verbs/prune.ts";
 export { diff, diffFolder, list, output, type Row } from "./verbs/read.ts";
 export { type RestoreOptions, type RestoreResult, restore } from "./verbs/restore.ts";
-export { planRevival, type RevivalPlan, type ReviveOptions, revive } from "./verbs/revive.ts";
+export {
+  findClashes,
+  planRevival,
+  type RevivalPlan,
+  type ReviveOptions,
+  revive,
+} from "./verbs/revive.ts";
 export {
   type Planned,
   planStanding,
@@ -140,3 +146,4 @@ export {
 export { type Stats, stats } from "./verbs/stats.ts";
 export { type SyncOptions, type SyncResult, sync } from "./verbs/sync.ts";
 export { type UndeleteOptions, type UndeleteResult, undelete } from "./verbs/undelete.ts";
+export { planVerify, type VerifyPlan, verify } from "./verbs/verify.ts";

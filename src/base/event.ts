@@ -9,7 +9,7 @@ import type { Inventory } from "../instance/inventory.ts";
 import type { FailureCode } from "./failure.ts";
 import type { RestoreFields } from "./revival.ts";
 import type { Across, Inside, UnitClass } from "./state.ts";
-import type { BarrierFields, Stood, ThawEvent } from "./stood.ts";
+import type { BarrierFields, Stood, ThawEvent, Verified } from "./stood.ts";
 
 /** A path, and its bytes in base64 where it is not UTF-8. */
 interface AtPath {
@@ -102,6 +102,7 @@ interface SnapshotEvent extends ResultEvent {
   readonly troubles: number;
   readonly dryRun: boolean;
   readonly stood?: Stood;
+  readonly verified?: Verified;
 }
 
 /** What is where in an instance. */
@@ -134,6 +135,8 @@ interface PlanEvent {
   /** Files that embed secrets and are of no secret unit. */
   readonly credentials: readonly string[];
   readonly barrier?: BarrierFields;
+  /** What is to be tried on a clone of the cut. */
+  readonly verify?: Verified;
 }
 
 /** A new repository. The recovery key is told this once; a replica has that of its source. */

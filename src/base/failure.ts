@@ -18,7 +18,8 @@ export const EXIT_STATUS: readonly (readonly [number, string])[] = [
   [21, "the instance holds bytes that no descriptor claims, or that two claim"],
   [22, "the instance cannot stand still, or did not; no snapshot was made"],
   [23, "a unit would be saved in a lower level than was required"],
-  [24, "a restored service does not start, or is not well; its state is in place"],
+  [24, "a restored service is not up, is not well, or has not what was recorded"],
+  [25, "a unit did not come up on a clone of the cut; no snapshot was made"],
   [26, "an engine did not copy a unit of its own; no snapshot was made"],
   [130, "interrupted"],
 ];
@@ -66,6 +67,13 @@ const TABLE = {
   not_still: [22, "see who would be stopped with: holdall backup --instance ROOT --dry-run", false],
   not_started: [24, "its state is restored; see what the service says, and start it again", false],
   not_captured: [26, "see the unit's capture in its descriptor, and what its engine says", false],
+  differs: [24, "its state is restored; see what the service says before it is used", false],
+  clash: [1, "end what is in the way, or bring the state back alone with: --no-start", false],
+  not_verified: [
+    25,
+    "see what its engine says; without --verify the cut is saved all the same",
+    false,
+  ],
   no_freezer: [22, "let holdall choose, or take another with --freezer", false],
   below_required: [23, "see each unit's level with: holdall inventory", false],
   interrupted: [130, "run the command again; what was stored is used", false],

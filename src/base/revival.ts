@@ -24,6 +24,12 @@ export interface Revival {
   readonly started: readonly string[];
   /** Services that say of themselves no way to start. */
   readonly unstarted: readonly string[];
+  /** Units that answer what was recorded of them at the backup. */
+  readonly compared: readonly string[];
+  /** Units of which something was recorded, and that were not asked. */
+  readonly uncompared: readonly string[];
+  /** Ports, sockets and names that somebody who runs has. */
+  readonly clashes: readonly string[];
 }
 
 /** What came of a restore, in numbers. */

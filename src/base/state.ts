@@ -37,6 +37,13 @@ export type Inside = (typeof INSIDE)[number];
 export const ACROSS = ["none", "order kept", "one moment"] as const;
 export type Across = (typeof ACROSS)[number];
 
+/** What a unit says of what it holds; null: it was not asked that. */
+export interface Answers {
+  readonly count: number | null;
+  /** SHA-256 of the whole answer, hexadecimal. */
+  readonly digest: string | null;
+}
+
 /** How a unit is called where one text must do. */
 export const unitId = ({ service, id }: { readonly service: string; readonly id: string }) =>
   `${service}/${id}`;

@@ -42,3 +42,9 @@ export interface ThawEvent {
   readonly undone: number;
   readonly failed: readonly string[];
 }
+
+/** What of a cut came up on a clone of it before its snapshot was made, and what was not tried. */
+export interface Verified {
+  readonly units: readonly string[];
+  readonly not: readonly { readonly unit: string; readonly why: string }[];
+}

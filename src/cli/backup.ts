@@ -54,6 +54,8 @@ function options(
   }
   if (instance !== undefined && (name !== undefined || operands.length > 0))
     throw new Failure("usage", "an instance goes with neither paths nor a stream");
+  if (flags.verify && (instance === undefined || flags.pause === false))
+    throw new Failure("usage", "--verify goes with --instance, and not with --no-pause");
   if (name === undefined && operands.length === 0 && instance === undefined)
     throw new Failure("usage", "nothing to back up: give at least one path");
   if (flags.stdin !== undefined && flags.command !== undefined)
@@ -100,15 +102,19 @@ export async function run(
     await using standing = plan.dryRun ? null : ((await instance?.stand?.()) ?? null);
     const cut = standing?.units ?? instance?.units;
     await using copied = plan.dryRun || !cut ? null : ((await instance?.copy(cut)) ?? null);
-    const units = copied?.units ?? cut;
+    const read = copied?.units ?? cut;
+    const tried = plan.dryRun || !read ? null : ((await instance?.verify?.(read)) ?? null);
+    const units = tried?.units ?? read;
     const chosen = instance && units ? { instance: instance.instance, units } : {};
     const result = await backup(session.runtime, repository, { ...plan, ...chosen });
     const seconds = (performance.now() - started) / 1000;
     const stood = standing?.stood;
     const last = stood === undefined ? "" : `\n${stoodText(stood)}`;
+    const verified = tried === null ? {} : { verified: tried.verified };
+    const proof = tried === null ? "" : `\n${instance?.tell(tried.verified)}`;
     session.say(
-      { ...json(result, plan), ...(stood === undefined ? {} : { stood }) },
-      text(result, plan, seconds) + last,
+      { ...json(result, plan), ...(stood === undefined ? {} : { stood }), ...verified },
+      text(result, plan, seconds) + last + proof,
     );
     return result.troubles > 0 ? 3 : 0;
   };

@@ -11,11 +11,14 @@ import {
   inventory,
   livePlans,
   planStanding,
+  planVerify,
   type Standing,
   shown,
   stand,
   toText,
   type UnitPlan,
+  type Verified,
+  verify,
 } from "../index.ts";
 import { absolute } from "./arguments.ts";
 import type { Session } from "./session.ts";
@@ -30,6 +33,7 @@ export interface InstanceFlags extends Flags, StillFlags {
   /** False for `--no-pause`. */
   pause?: boolean;
   native?: boolean;
+  verify?: boolean;
 }
 
 type Plan = Extract<HoldallEvent, { event: "plan" }>;
@@ -73,6 +77,22 @@ export interface Prepared {
   readonly stand: (() => Promise<Standing>) | null;
   /** Has engines copy what they are to copy, and reads the rest as it is given. */
   copy(units: readonly UnitPlan[]): Promise<Copied>;
+  /** Tries it on a clone of what was cut; null without `--verify`. */
+  readonly verify: ((units: readonly UnitPlan[]) => ReturnType<typeof verify>) | null;
+  tell(verified: Verified): string;
+}
+
+/** `verified postgres/cluster; not verified: hero_books/library, its descriptor says no way to` */
+function verifiedText({ units, not }: Verified, verb = "verified on a clone"): string {
+  const whys = [...new Set(not.map(({ why }) => why))];
+  const left = whys.map(
+    (why) =>
+      `not verified: ${not
+        .filter((n) => n.why === why)
+        .map((n) => n.unit)
+        .join(", ")}; ${why}`,
+  );
+  return [...(units.length > 0 ? [`${verb}: ${units.join(", ")}`] : []), ...left].join("\n");
 }
 
 /** Units of the instance for a backup's options; tells first what they are, and whom it stops. */
@@ -96,6 +116,7 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
     ? await planStanding(runtime, facts, choice, found.rows, { ...still, captured: asked })
     : null;
   const captured = paused?.captured ?? able.all;
+  const tries = flags.verify === true ? planVerify(facts, choice) : null;
   const rebuild = (unit: string) =>
     found.rows.find((row) => `${row.service}/${row.unit}` === unit)?.rebuild ?? "";
   const plan: Plan = {
@@ -117,12 +138,21 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
       return { unit: id, context, class: unit.class, why, rebuild: rebuild(id) };
     }),
     ...(paused === null ? {} : { barrier: paused.barrier }),
+    ...(tries === null ? {} : { verify: tries.verified }),
   };
-  session.say(
-    plan,
-    [table(rows(plan)), paused === null ? "" : barrierText(paused.barrier)].join("\n").trimEnd(),
-  );
+  const after = [
+    ...(paused === null ? [] : [barrierText(paused.barrier)]),
+    ...(tries === null ? [] : [verifiedText(tries.verified, "to be verified on a clone")]),
+  ];
+  session.say(plan, [table(rows(plan)), ...after].join("\n").trimEnd());
   const standing = paused === null ? null : () => stand(runtime, facts, choice, paused, units);
   const copy = (read: readonly UnitPlan[]) => captureUnits(runtime, facts, choice, captured, read);
-  return { instance: facts.instance.name, units, stand: standing, copy };
+  return {
+    instance: facts.instance.name,
+    units,
+    stand: standing,
+    copy,
+    tell: verifiedText,
+    verify: tries && ((read) => verify(runtime, facts, choice, tries, read)),
+  };
 }

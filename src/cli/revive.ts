@@ -1,5 +1,14 @@
 /** `holdall restore --instance`: an instance comes back below another root. */
-import { Failure, hex, planRevival, type Revival, restore, revive, shown } from "../index.ts";
+import {
+  Failure,
+  findClashes,
+  hex,
+  planRevival,
+  type Revival,
+  restore,
+  revive,
+  shown,
+} from "../index.ts";
 import { absolute } from "./arguments.ts";
 import { type RestoreFlags, restoredText } from "./restored.ts";
 import { select } from "./select.ts";
@@ -8,14 +17,20 @@ import { count } from "./words.ts";
 
 function lines(revival: Revival, dryRun: boolean): string[] {
   const { from, to, units, replaced, remapped, outside, rebuild, started, unstarted } = revival;
+  const { compared, uncompared, clashes } = revival;
   return [
     `${count(units.length, "unit")} of ${shown(from)}, to ${shown(to)}`,
     ...replaced.map((path) => `replaced ${shown(path)}: secrets are the snapshot's`),
     ...remapped.map((p) => `remapped ${shown(p.at)}: ${shown(p.from)} -> ${shown(p.to)}`),
     ...outside.map((path) => `outside the instance, left as it is: ${shown(path)}`),
     ...rebuild.map(({ unit, note }) => `not saved, make it again: ${unit}${note && `, ${note}`}`),
+    ...clashes.map((what) => `in the way of a start: ${shown(what)}`),
     ...started.map((name) => `started ${name}`),
     ...(dryRun || unstarted.length === 0 ? [] : [`start yourself: ${unstarted.join(" ")}`]),
+    ...(compared.length === 0 ? [] : [`as the backup recorded it: ${compared.join(" ")}`]),
+    ...(dryRun || uncompared.length === 0
+      ? []
+      : [`recorded, not compared: ${uncompared.join(" ")}`]),
   ];
 }
 
@@ -35,9 +50,11 @@ export async function run(flags: RestoreFlags, what: string): Promise<number> {
   const { workers, runtime } = session;
   const where = { path: plan.path, target: plan.target, dryRun, workers };
   const bring = () => restore(runtime, repository, snapshot, where);
+  const starting = flags.start !== false;
+  const taken = dryRun && starting ? await findClashes(runtime, plan) : [];
   const { restored, revival } = dryRun
-    ? { restored: await bring(), revival: plan.revival }
-    : await revive(runtime, plan, bring, flags.start !== false);
+    ? { restored: await bring(), revival: { ...plan.revival, clashes: taken } }
+    : await revive(runtime, plan, bring, starting);
   const head = restoredText(restored, dryRun, (performance.now() - began) / 1000);
   session.say(
     { event: "restore", snapshot: hex(snapshot.id), ...restored, dryRun, instance: revival },

@@ -11,6 +11,7 @@ export const BACKUP: Verb = {
     "With --sync the backup is followed by a sync of all that the other repository lacks. Both are done whatever becomes of the other, both tell how they ended, and the exit status is that of the first that failed.",
     "Its services stand still for a moment: those that others depend on last, each engine flushed before it stops. Without --no-pause nothing is saved when they cannot; --dry-run tells whom it would stop, in what order, and each unit's level in itself and with the others.",
     "A unit whose descriptor has a capture is copied by its engine (level native, at a moment of its own): with --no-pause, with --native unless it must be cut with one that cannot be copied so, and when its service is the one that cannot stand still.",
+    "With --verify each unit is tried on a clone of the cut as its descriptor says, where the running instance cannot be written to. When one does not come up no snapshot is made (status 25). What has no way to be tried is listed. Counts and digests that units answer are recorded, and compared by a restore.",
   ],
   examples: [
     "holdall backup /srv /home",
@@ -46,6 +47,10 @@ export const BACKUP: Verb = {
     {
       flags: "--require <level>",
       about: "save no unit in a lower level, such as process-crash or 'process-crash,one moment'",
+    },
+    {
+      flags: "--verify",
+      about: "start the engines of an instance on a clone of the cut before it is saved",
     },
     { flags: "--stdin <name>", about: "save standard input under this name" },
     { flags: "--command <name>", about: "save the output of the command after -- under this name" },

@@ -3,6 +3,7 @@ import { Failure } from "../base/failure.ts";
 import {
   ACROSS,
   type Across,
+  type Answers,
   CLASSES,
   INSIDE,
   type Inside,
@@ -60,7 +61,12 @@ export interface Unit {
   readonly entries: number;
   readonly files: number;
   readonly bytes: number;
+  /** What it said of what it holds, on a clone of this very cut. */
+  readonly answers?: Answers;
 }
+
+/** Extensions of a unit. */
+const ANSWERS = 4;
 
 export function encodeSection(s: Section): Buffer {
   const rules = s.rules.map((r): Value => [r.kind, r.value, r.reason]);
@@ -82,8 +88,16 @@ function encodeUnit(u: Unit): Value {
     u.entries,
     u.files,
     u.bytes,
-    [],
+    u.answers === undefined ? [] : [[ANSWERS, 0, encodeAnswers(u.answers)]],
   ];
+}
+
+const encodeAnswers = ({ count, digest }: Answers): Buffer =>
+  encode([count, digest === null ? null : Buffer.from(digest, "hex")]);
+
+function decodeAnswers(bytes: Buffer): Answers {
+  const f = Fields.of(bytes, "answers of a unit", 2);
+  return { count: f.maybeInt(), digest: f.maybeBytes(32)?.toString("hex") ?? null };
 }
 
 export function decodeSection(bytes: Buffer): Section {
@@ -137,6 +151,6 @@ function decodeUnit(value: Value): Unit {
     files: f.int(),
     bytes: f.int(),
   };
-  f.extensions();
-  return unit;
+  const answers = f.extensions([ANSWERS]).get(ANSWERS);
+  return { ...unit, ...(answers === undefined ? {} : { answers: decodeAnswers(answers) }) };
 }

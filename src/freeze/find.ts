@@ -21,7 +21,8 @@ export interface Found {
 /** How long the supervisor may take for one answer. */
 const PATIENCE = 2000;
 
-function listens(path: string): number | null {
+/** The process that listens on a socket; null: none does. */
+export function listens(path: string): number | null {
   using name = shortName(path);
   try {
     return native.socketPeer(Buffer.from(name.path));

@@ -5,9 +5,10 @@ import { toBytes } from "../base/bytes.ts";
 import { Failure, toFailure } from "../base/failure.ts";
 import { isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
-import { unitId } from "../base/state.ts";
+import { type Answers, unitId } from "../base/state.ts";
 import type { Hook, Instance, Service, StateUnit } from "../instance/descriptor.ts";
 import { native } from "../seam/native.ts";
+import { answersOf, difference } from "./answers.ts";
 import type { Cut } from "./barrier.ts";
 import { findProcesses } from "./find.ts";
 import type { Source, View } from "./freezer.ts";
@@ -17,6 +18,9 @@ import { mappedBy } from "./set.ts";
 import { type Given, planNow, standStill } from "./stand.ts";
 import { act, actAll, asUndo, type Scene } from "./steps/run.ts";
 import type { Undo } from "./watchdog.ts";
+
+export { isAsked } from "./answers.ts";
+export { clashes } from "./clash.ts";
 
 /** What one unit holds for one context; paths are absolute. */
 export interface Member {
@@ -140,7 +144,12 @@ async function drain(scene: Scene, unit: StateUnit, paths: readonly string[]): P
   }
 }
 
-function sceneOf(runtime: Runtime, root: string, paths: readonly string[], marker: string): Scene {
+export function sceneOf(
+  runtime: Runtime,
+  root: string,
+  paths: readonly string[],
+  marker: string,
+): Scene {
   // Databases are files or folders that are called by their numbers.
   const names = paths.map((path) => /\/db(\d+)(\.redb)?$/.exec(path)?.[1]);
   const databases = [...new Set(names.filter((name) => name !== undefined))];
@@ -213,18 +222,50 @@ export function whereIn(view: Pick<View, "folders">, path: string): string {
 }
 
 const BETWEEN = 100;
+/** How long a unit may take to count what it holds. */
+const PATIENCE = 60_000;
 
-/** Asks until the answers are those of a service that is well, or the time of it is over. */
-async function untilWell(scene: Scene, { steps, timeout }: Hook): Promise<void> {
+/**
+ * Asks until the answers are those of a service that is well, or the time of it is over. `going`
+ * throws when there is nobody left to answer.
+ */
+export async function untilWell(
+  scene: Scene,
+  { steps, timeout }: Pick<Hook, "steps" | "timeout">,
+  going: () => void = () => undefined,
+): Promise<void> {
   const { clock } = scene.runtime;
   const deadline = clock.now() + timeout;
   for (;;) {
+    going();
     try {
       return await actAll(scene, steps, deadline - clock.now());
     } catch (error) {
       if (clock.now() + BETWEEN >= deadline) throw error;
       await clock.sleep(BETWEEN);
     }
+  }
+}
+
+/**
+ * What is not as it was recorded, of a unit whose service runs; null: nothing. `paths` are its own.
+ * Fails with `not_started` when it does not answer.
+ */
+export async function compareAnswers(
+  runtime: Runtime,
+  { root }: Instance,
+  unit: StateUnit,
+  paths: readonly string[],
+  recorded: Answers,
+): Promise<string | null> {
+  const scene = sceneOf(runtime, root, paths, "");
+  try {
+    const said = await answersOf(scene, unit, runtime.clock.now() + PATIENCE);
+    return difference(unit, recorded, said);
+  } catch (error) {
+    const failure = toFailure(error);
+    if (failure.code === "interrupted") throw failure;
+    throw new Failure("not_started", `${unitId(unit)} does not answer: ${failure.message}`);
   }
 }
 

@@ -77,6 +77,13 @@ async function probe(stage: Stage): Promise<void> {
   }
 }
 
+/** Whether files of a stage's file system can share their bytes. */
+export const reflinks = (stage: Stage): Promise<boolean> =>
+  probe(stage).then(
+    () => true,
+    () => false,
+  );
+
 export const mirrored = (kind: "reflink" | "copy"): Freezer => ({
   kind,
   async prepare(runtime, sources, before): Promise<Prepared> {

@@ -16,6 +16,10 @@ const VERIFIED: readonly string[] = [
  * nobody makes it begin again.
  */
 const COPY = `capture = ["sqlite3", "-bail", "{path}", ".timeout 5000", "BEGIN", "SELECT count(*) FROM sqlite_master", ".backup '{to}'"]`;
+/** How databases of SQLite show that they are whole: no fault has this answer in it. */
+const whole = (glob: string) =>
+  `verify = { each = ["${glob}"], steps = [{ run = ["sqlite3", "{path}", ` +
+  `"SELECT 'integrity ' || integrity_check FROM pragma_integrity_check"], expect = "integrity ok" }] }`;
 
 const TEXT = `
 [[service]]
@@ -84,6 +88,7 @@ service = "hero_foundry"
 id = "git"
 paths = ["var/hero_foundry/git/{context}"]
 engine = "git"
+verify = { each = ["var/hero_foundry/git/*/*.git"], steps = [{ run = ["git", "-C", "{path}", "fsck", "--full", "--no-dangling", "--no-progress"] }] }
 separation = "path"
 note = "forks borrow objects by an absolute path"
 
@@ -105,6 +110,7 @@ id = "db"
 paths = ["var/hero_collab/collab.db"]
 engine = "sqlite"
 ${COPY}
+${whole("var/hero_collab/collab.db")}
 separation = "rows"
 cut-with = ["attachments"]
 
@@ -246,6 +252,7 @@ id = "secrets"
 paths = ["var/hero_proc/secrets.db"]
 engine = "sqlite"
 ${COPY}
+${whole("var/hero_proc/secrets.db")}
 class = "secret"
 separation = "rows"
 
@@ -255,6 +262,7 @@ id = "config"
 paths = ["var/hero_proc/hero_proc.db"]
 engine = "sqlite"
 ${COPY}
+${whole("var/hero_proc/hero_proc.db")}
 separation = "rows"
 
 [[state]]
@@ -275,6 +283,7 @@ id = "tokens"
 paths = ["var/hero_proxy/*.db"]
 engine = "sqlite"
 ${COPY}
+${whole("var/hero_proxy/*.db")}
 class = "secret"
 separation = "none"
 
@@ -301,6 +310,7 @@ id = "db"
 paths = ["var/hero_orchestrator/*.db"]
 engine = "sqlite"
 ${COPY}
+${whole("var/hero_orchestrator/*.db")}
 separation = "none"
 
 [[service]]
@@ -314,6 +324,7 @@ id = "db"
 paths = ["var/hero_deployer/*.db"]
 engine = "sqlite"
 ${COPY}
+${whole("var/hero_deployer/*.db")}
 class = "secret"
 separation = "none"
 `;

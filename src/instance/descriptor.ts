@@ -30,6 +30,8 @@ export interface Supervisor {
   readonly protocol: "zinit" | "systemd";
   /** Empty for systemd. */
   readonly socket: string;
+  /** How it is asked to start a service, which it calls `{service}`; null: it is not asked. */
+  readonly start: Hook | null;
   readonly declared: Declared;
 }
 
@@ -41,6 +43,8 @@ export interface Service {
   /** Services that must run before this one: it stops before them. */
   readonly dependsOn: readonly string[];
   readonly processes: Processes;
+  /** TCP ports that it listens on. */
+  readonly ports: readonly number[];
   readonly stop: Stop | null;
   readonly start: Hook | null;
   readonly health: Hook | null;
@@ -106,6 +110,10 @@ export interface StateUnit {
   readonly drain: Drain | null;
   /** Null: its engine is not asked for a copy. */
   readonly capture: Capture | null;
+  readonly verify: Verify | null;
+  /** Questions with the same answer wherever the same bytes came up; null: there is none. */
+  readonly count: Step | null;
+  readonly digest: Step | null;
   /** What else to know, for people; one line. */
   readonly note: string;
 }
@@ -127,6 +135,22 @@ export interface Hook {
 export interface Flush extends Hook {
   /** Puts back what the steps changed; the watchdog does it, too. */
   readonly undo: readonly Step[];
+}
+
+/**
+ * How a unit shows on a clone of its cut that it comes up. In its texts `{clone}` is the root of
+ * the instance there, `{root}` the running one's, which is read-only, `{path}` one path of `each`,
+ * and `{file:PATH}` what a file of the instance holds.
+ */
+export interface Verify {
+  /** The unit that shows it for this one, too, `service/id`; null: this one is tried itself. */
+  readonly with: string | null;
+  /** A program that runs while the service's health and the steps are asked; null: none does. */
+  readonly start: readonly string[] | null;
+  readonly steps: readonly Step[];
+  /** Globs: the steps are done for each path of the clone that matches; none: once. */
+  readonly each: readonly string[];
+  readonly timeout: number;
 }
 
 /** Nothing is written for `steady` milliseconds after the callers stand. */

@@ -81,7 +81,8 @@ async function isHere(root: string, name: string): Promise<boolean> {
 function merged(own: Service, builtIn: Service): Service {
   const { units: more, ...rest } = own;
   const said = Object.entries(rest).filter(
-    ([key, value]) => value !== null && (key !== "dependsOn" || own.dependsOn.length > 0),
+    ([key, value]) =>
+      value !== null && (!["dependsOn", "ports"].includes(key) || (value as string[]).length > 0),
   );
   return { ...builtIn, ...Object.fromEntries(said), units: [...builtIn.units, ...more] };
 }
@@ -103,6 +104,9 @@ const ANY: Omit<StateUnit, "declared"> = {
   flush: null,
   drain: null,
   capture: null,
+  verify: null,
+  count: null,
+  digest: null,
   note: "a folder of which nothing is declared",
 };
 
@@ -115,6 +119,7 @@ function anyFolder(): Service {
     origin: "verified",
     dependsOn: [],
     processes: { supervised: null, pidFile: null, socket: null, cgroup: null, executable: null },
+    ports: [],
     stop: null,
     start: null,
     health: null,
@@ -146,6 +151,10 @@ export function validate({ services }: Instance): void {
   for (const unit of units) {
     const lost = unit.cutWith.find((id) => !ids.has(id));
     if (lost) throw at(unit, `unit ${unitId(unit)}: cut-with names no unit: ${lost}`);
+    const other = unit.verify?.with ?? null;
+    if (other !== null && !units.some((u) => unitId(u) === other && u.verify?.with === null)) {
+      throw at(unit, `unit ${unitId(unit)}: verify.with names no unit that is verified: ${other}`);
+    }
   }
   for (const service of services) {
     const lost = service.dependsOn.find((name) => !names.has(name));

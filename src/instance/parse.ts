@@ -14,8 +14,9 @@ import {
   type StateUnit,
   type Supervisor,
 } from "./descriptor.ts";
-import { captureOf, drainOf, flushOf, hookOf, schemaOf, stopOf } from "./steps.ts";
+import { askOf, captureOf, drainOf, flushOf, hookOf, schemaOf, stopOf } from "./steps.ts";
 import { readToml, Table } from "./toml.ts";
+import { portsOf, verifyOf } from "./verify.ts";
 
 /** What one file declares. */
 export interface Descriptor {
@@ -88,6 +89,9 @@ function unitOf(table: Table, service: string, outside: boolean): StateUnit {
     flush: flushOf(table),
     drain: drainOf(table),
     capture: captureOf(table),
+    verify: verifyOf(table, service),
+    count: askOf(table, "count"),
+    digest: askOf(table, "digest"),
     note: table.text("note", ""),
   };
   table.done();
@@ -115,6 +119,7 @@ function serviceOf(name: string, table: Table, units: StateUnit[]): Service {
     origin: "declared",
     dependsOn: table.texts("depends-on") ?? [],
     processes: processes(table),
+    ports: portsOf(table),
     stop: stopOf(table),
     start: hookOf(table, "start"),
     health: hookOf(table, "health"),
@@ -170,6 +175,7 @@ function supervisorOf(root: Table): Supervisor | null {
   const supervisor = {
     protocol,
     socket: protocol === "systemd" ? table.text("socket", "") : table.needed("socket"),
+    start: hookOf(table, "start"),
     declared: { file: table.file, line: table.line },
   };
   table.done();

@@ -7,7 +7,7 @@ const SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"]
 const ON_FAILURE = ["fail", "continue"] as const;
 
 /** An argument array has a program; a text would be a line for a shell. */
-function command(table: Table, name: string): string[] {
+export function command(table: Table, name: string): string[] {
   if (table.isText(name)) {
     throw table.fault(name, `${name} must be an array of arguments: nothing is given to a shell`);
   }
@@ -65,7 +65,7 @@ const KINDS: Readonly<Record<string, (table: Table) => Step>> = {
   wait: (table) => ({ kind: "wait", milliseconds: table.count("wait") ?? 0, ...observed(table) }),
 };
 
-function stepOf(table: Table): Step {
+export function stepOf(table: Table): Step {
   const [kind, ...more] = Object.keys(KINDS).filter((name) => table.has(name));
   const read = KINDS[kind ?? ""];
   if (read === undefined || more.length > 0) {
@@ -78,7 +78,7 @@ function stepOf(table: Table): Step {
 }
 
 /** One step, as a table of its own. */
-function askOf(table: Table, name: string): Step | null {
+export function askOf(table: Table, name: string): Step | null {
   const inner = table.table(name);
   return inner === undefined ? null : stepOf(inner);
 }

@@ -116,6 +116,13 @@ export class Table {
     return this.list(name, "texts", ({ value }) => (typeof value === "string" ? value : undefined));
   }
 
+  /** Whole numbers, zero or more. */
+  counts(name: string): number[] | undefined {
+    return this.list(name, "whole numbers", ({ value }) =>
+      Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined,
+    );
+  }
+
   tables(name: string): Table[] {
     const read = ({ value }: Field) => (value instanceof Table ? value : undefined);
     return this.list(name, "tables", read) ?? [];

@@ -1,6 +1,7 @@
 /** Saves one state unit: its ingest job, and what the snapshot is to say of it. */
 import { pathFields, unhex } from "../base/bytes.ts";
 import type { Runtime } from "../base/runtime.ts";
+import type { Answers } from "../base/state.ts";
 import type { Rule, Section, Unit } from "../format/section.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { JobWatch } from "../seam/job.ts";
@@ -33,6 +34,8 @@ export interface UnitPlan {
   readonly rules: readonly Rule[];
   readonly consistency: Unit["consistency"];
   readonly cut: Unit["cut"];
+  /** What it said on a clone of the cut; absent where it was not asked. */
+  readonly answers?: Answers;
 }
 
 export interface Saved {
@@ -107,6 +110,7 @@ export async function saveUnit(
     root: unhex(root),
     hints: unhex(hints),
     ...counts,
+    ...(plan.answers === undefined ? {} : { answers: plan.answers }),
   };
   return { plan, unit, users, groups, troubles };
 }

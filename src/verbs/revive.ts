@@ -10,15 +10,16 @@ import { Failure } from "../base/failure.ts";
 import { below } from "../base/path.ts";
 import type { Pointer, Revival } from "../base/revival.ts";
 import type { Runtime } from "../base/runtime.ts";
-import { unitId } from "../base/state.ts";
+import { type Answers, unitId } from "../base/state.ts";
 import type { Snapshot } from "../format/snapshot.ts";
-import { startService } from "../freeze/instance.ts";
-import type { Instance } from "../instance/descriptor.ts";
+import { clashes, compareAnswers, isAsked, startService } from "../freeze/instance.ts";
+import type { Hook, Instance, Service } from "../instance/descriptor.ts";
 import { isDescribed, loadInstance } from "../instance/load.ts";
 import { type Move, type Moved, planMove, startOrder } from "../instance/move.ts";
 import { give, type Owner, parseOwners } from "../instance/owners.ts";
 import { remap } from "../instance/pointers.ts";
 import { begin, begunIn, finish, isTaken } from "../instance/taken.ts";
+import { fill } from "../instance/verify.ts";
 import { sectionsOf } from "../repo/units.ts";
 
 export interface ReviveOptions {
@@ -49,19 +50,51 @@ const rebuilds = ({ services }: Instance) =>
     .filter(({ class: worth, rebuild }) => worth === "derived-cheap" && rebuild !== null)
     .map((unit) => ({ unit: unitId(unit), note: unit.note }));
 
+/** How a service starts: by its own means, or by its supervisor's. */
+function startOf({ supervisor }: Instance, { start, processes }: Service): Hook | null {
+  const { supervised } = processes;
+  if (start !== null || supervised === null) return start;
+  return fill(supervisor?.start ?? null, (name) => (name === "service" ? supervised : null));
+}
+
+type Begun = Pick<Revival, "started" | "unstarted" | "compared" | "uncompared">;
+
+/** Whoever comes up with other than was recorded is the last: nobody starts on top of it. */
 async function start(
   runtime: Runtime,
-  instance: Instance,
-): Promise<Pick<Revival, "started" | "unstarted">> {
-  const [started, unstarted]: [string[], string[]] = [[], []];
+  { instance, move, recorded }: Pick<RevivalPlan, "instance" | "move" | "recorded">,
+): Promise<Begun> {
+  const [started, unstarted, compared]: [string[], string[], string[]] = [[], [], []];
   for (const service of startOrder(instance.services)) {
-    if (service.start === null) unstarted.push(service.name);
-    else {
-      await startService(runtime, instance, service);
-      started.push(service.name);
+    const own = startOf(instance, service);
+    if (own === null) {
+      unstarted.push(service.name);
+      continue;
+    }
+    await startService(runtime, instance, { ...service, start: own });
+    started.push(service.name);
+    for (const unit of service.units) {
+      const was = recorded.get(unitId(unit));
+      if (was === undefined || !isAsked(unit)) continue;
+      const held = move.moved.filter((moved) => unitId(moved.unit) === unitId(unit));
+      const paths = held.map(({ path }) => below(instance.root, path));
+      const other = await compareAnswers(runtime, instance, unit, paths, was);
+      if (other !== null) throw new Failure("differs", other);
+      compared.push(unitId(unit));
     }
   }
-  return { started, unstarted };
+  const uncompared = [...recorded.keys()].filter((id) => !compared.includes(id));
+  return { started, unstarted, compared, uncompared };
+}
+
+/** Says each in a line, and refuses before anything is written. */
+async function refuseClashes(runtime: Runtime, instance: Instance): Promise<void> {
+  const taken = await clashes(runtime, instance);
+  for (const message of taken) runtime.emit({ event: "warning", message });
+  if (taken.length === 0) return;
+  const many = taken.length === 1 ? "something" : `${taken.length} things`;
+  const message = `${instance.root}: ${many} that its services declare, others have; nothing written`;
+  throw new Failure("clash", message);
 }
 
 function place(move: Move, to: string, owners: readonly Owner[]) {
@@ -86,6 +119,8 @@ export interface RevivalPlan {
   readonly instance: Instance;
   readonly move: Move;
   readonly owners: readonly Owner[];
+  /** What units answered at the backup, by `service/unit`. */
+  readonly recorded: ReadonlyMap<string, Answers>;
   readonly revival: Revival;
 }
 
@@ -116,6 +151,10 @@ export async function planRevival(
   const saved = sections.flatMap(({ paths }) => paths.map(toText));
   const move = planMove(saved, instance);
   const owners = await parseOwners(options.owners ?? [], sections);
+  const answers = sections.flatMap(({ units }) =>
+    units.flatMap(({ id: unit, answers: said }) => (said ? [[unit, said] as const] : [])),
+  );
+  const recorded = new Map(answers);
   const revival = {
     from: move.from,
     to: root,
@@ -126,28 +165,39 @@ export async function planRevival(
     remapped: [],
     started: [],
     unstarted: [],
+    compared: [],
+    uncompared: [...recorded.keys()],
+    clashes: [],
   };
   const [path, target] = [toBytes(move.from), toBytes(root)];
-  return { id, path, target, instance, move, owners, revival };
+  return { id, path, target, instance, move, owners, recorded, revival };
 }
 
 /**
  * Lets `bring` restore the state, makes it fit its new root and its new owners, and starts the
  * services in the order in which they depend on each other, unless something was not restored.
  *
- * Fails with `not_started` when a service does not start or answer, and with what `bring` fails.
+ * Fails with `clash` before it writes when somebody has what the services are to bind, with
+ * `not_started` when a service does not start or answer, `differs` when one has other than the
+ * backup recorded, and with what `bring` fails.
  */
 export async function revive<R extends { readonly troubles: number }>(
   runtime: Runtime,
-  { id, instance, move, owners, revival }: RevivalPlan,
+  plan: RevivalPlan,
   bring: () => Promise<R>,
   starting: boolean,
 ): Promise<{ restored: R; revival: Revival }> {
+  const { id, instance, move, owners, revival } = plan;
   const { root } = instance;
+  if (starting) await refuseClashes(runtime, instance);
   begin(root, id);
   const restored = await bring();
   const placed = place(move, root, owners);
   if (restored.troubles === 0) finish(root);
-  const started = starting && restored.troubles === 0 ? await start(runtime, instance) : {};
+  const started = starting && restored.troubles === 0 ? await start(runtime, plan) : {};
   return { restored, revival: { ...revival, ...placed, ...started } };
 }
+
+/** What a start would find taken, for who wants to know before. */
+export const findClashes = (runtime: Runtime, { instance }: RevivalPlan): Promise<string[]> =>
+  clashes(runtime, instance);

@@ -115,6 +115,10 @@ function supervised(place: Place, service: Service): string[] {
   ];
 }
 
+/** `@NAME@` is the path of a program of others. */
+const programmed = (text: string) =>
+  text.replace(/@([a-z-]+)@/g, (_, name: string) => needed(name));
+
 /** One service as the instance's descriptor has it: who it is, and what its own file says. */
 function described({ name, after }: Service, zinit: boolean): string {
   const path = join(DESCRIPTORS, `${name}.toml`);
@@ -123,7 +127,9 @@ function described({ name, after }: Service, zinit: boolean): string {
     `name = ${toml(name)}`,
     ...(zinit ? [`supervised = ${toml(name)}`] : []),
     `depends-on = ${list(after)}`,
-    existsSync(path) ? readFileSync(path, "utf8") : 'stop = { signal = "SIGTERM", exit = 0 }\n',
+    existsSync(path)
+      ? programmed(readFileSync(path, "utf8"))
+      : 'stop = { signal = "SIGTERM", exit = 0 }\n',
   ].join("\n");
 }
 

@@ -1,5 +1,5 @@
 /** A demo instance that comes back from a snapshot: its own configuration, and how it is judged. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Snapshot, unitsOf } from "../../src/index.ts";
 import { native } from "../../src/seam/native.ts";
@@ -7,8 +7,9 @@ import { configure } from "./config.ts";
 import type { Demo } from "./demo.ts";
 import { momentsOf } from "./moments.ts";
 import type { Moments } from "./oracle.ts";
-import { type Place, user } from "./place.ts";
-import { choose } from "./services.ts";
+import { type Place, socketsOf, user } from "./place.ts";
+import { isGone, know } from "./processes.ts";
+import { choose, folderOf, type Service } from "./services.ts";
 import { serviceOf } from "./unit.ts";
 
 /** Programs, configuration and descriptors for another root and user, and no state. */
@@ -18,6 +19,63 @@ export function prepare({ place, services }: Demo, root: string, as: string): Pl
   configure(other, choose(services).services, true);
   writeFileSync(join(root, "cfg", "demo.json"), JSON.stringify(other), { mode: 0o600 });
   return other;
+}
+
+const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+
+const SOCKETS: Readonly<Record<string, string>> = {
+  hero_db: "hero_db.sock",
+  redis: "redis.sock",
+  postgres: ".s.PGSQL.5432",
+};
+
+/** Starts one service in the background, and waits until it has its socket. */
+function branch(place: Place, service: Service, pids: string): string {
+  // It binds a port on every interface.
+  const alone = service.name === "hero_db" ? ["unshare", "-n"] : [];
+  const words = [...alone, ...service.command(place)].map(quoted).join(" ");
+  const socket = join(socketsOf(place, service.name), SOCKETS[service.name] ?? "rpc.sock");
+  const run = `setsid sh -c 'echo $$ >"$0"; exec "$@"' ${quoted(join(pids, service.name))} ${words}`;
+  return [
+    `${service.name})`,
+    `  cd ${quoted(folderOf(place, service))}`,
+    `  ${run} >/dev/null 2>&1 </dev/null &`,
+    `  for i in $(seq 400); do [ -S ${quoted(socket)} ] && exit 0; sleep 0.05; done; exit 1;;`,
+  ].join("\n");
+}
+
+/**
+ * A supervisor of the target: a program that starts a service by its name. `change` makes its
+ * descriptors say something else. Whoever it has started ends with this.
+ */
+export function started(
+  demo: Demo,
+  place: Place,
+  change: (descriptors: string) => string = (text) => text,
+): AsyncDisposable {
+  const pids = `${place.root}.pids`;
+  mkdirSync(pids);
+  const all = choose(undefined).services.filter(({ name }) => demo.services.includes(name));
+  const branches = all.map((service) => branch(place, service, pids));
+  const program = join(place.root, "bin", "start");
+  writeFileSync(program, `#!/bin/sh\ncase "$1" in\n${branches.join("\n")}\nesac\n`);
+  chmodSync(program, 0o755);
+  const path = join(place.root, "holdall.toml");
+  const text = readFileSync(path, "utf8");
+  const asked = text.replace('"zinit"\n', '"zinit"\nstart = ["bin/start", "{service}"]\n');
+  const other = change(asked);
+  if (asked === text) throw new Error("the descriptors of the target name no supervisor");
+  writeFileSync(path, other);
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const name of readdirSync(pids)) {
+        const known = know(Number(readFileSync(join(pids, name), "utf8")));
+        if (known === null) continue;
+        process.kill(known.pid, name === "postgres" ? "SIGQUIT" : "SIGKILL");
+        if (!(await isGone(known, 20))) throw new Error(`${name} does not end`);
+      }
+    },
+  };
 }
 
 /** Times in snapshots are whole milliseconds. */

@@ -47,6 +47,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "freeze/freezer.ts",
     "freeze/instance.ts",
     "freeze/level.ts",
+    "freeze/tried.ts",
     "capture/capture.ts",
   ]),
   cli: ["base", "index.ts"],
@@ -204,6 +205,9 @@ const ADAPTERS = new Map([
   ["src/repo/cache.ts", /node:fs/],
   ["src/freeze/watchdog.ts", /node:child_process/],
   ["src/freeze/btrfs.ts", /node:fs/],
+  ["src/freeze/clash.ts", /node:fs/],
+  ["src/freeze/clone.ts", /node:fs/],
+  ["src/freeze/enclosed.ts", /node:(fs|child_process)|setTimeout/],
   ["src/freeze/find.ts", /node:fs/],
   ["src/freeze/instance.ts", /node:fs/],
   ["src/freeze/open.ts", /node:fs/],
@@ -219,7 +223,10 @@ const ADAPTERS = new Map([
     /node:fs/,
   ]),
   // An inventory looks at everything there is, and keeps what it saw in the cache.
-  ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken", "ended"].map(
+  ...[
+    ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken"],
+    ...["ended", "trial"],
+  ].map(
     (name): [string, RegExp] => [`src/instance/${name}.ts`, /node:fs/],
   ),
   ["src/instance/owners.ts", /node:(fs|child_process)/],

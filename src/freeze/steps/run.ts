@@ -20,7 +20,23 @@ export interface Scene {
   readonly databases: readonly string[];
   /** What `{marker}` stands for. */
   readonly marker: string;
+  /** Where programs run that must not touch the instance; absent: where this one does. */
+  readonly enclosure?: Enclosure;
 }
+
+export interface Enclosure {
+  /** Words before a program and its arguments. */
+  readonly prefix: readonly string[];
+  /** Root of the instance whose programs they are. */
+  readonly root: string;
+}
+
+/** What an enclosed program finds around it: no secret of this one. */
+export const environment = ({ root }: Scene): NodeJS.ProcessEnv => ({
+  PATH: process.env.PATH,
+  HOME: root,
+  LC_ALL: "C.UTF-8",
+});
 
 const BETWEEN = 5;
 
@@ -29,7 +45,8 @@ async function redisBytes(scene: Scene, step: RedisStep): Promise<{ send: Buffer
   const words = step.command.map((word) => word.replaceAll("{marker}", scene.marker));
   const lines: string[][] = [];
   if (step.secretFile !== null) {
-    const secret = await readFile(below(scene.root, step.secretFile), "utf8");
+    const home = scene.enclosure?.root ?? scene.root;
+    const secret = await readFile(below(home, step.secretFile), "utf8");
     lines.push([step.auth, secret.replace(/\r?\n$/, "")]);
   }
   const named = step.databases.flatMap((name) => (name === "*" ? scene.databases : [name]));
@@ -91,13 +108,29 @@ function rpcTalk(step: RpcStep): Talk<string> {
 
 const httpTalk = (step: HttpStep): Talk<string> => wholeHttp(httpBytes(step.path, null));
 
-function program(scene: Scene, words: readonly string[], timeout: number): Promise<string> {
+/** A program as it is to be run: by a path of the instance, or found where programs are. */
+export function wordsOf({ root, enclosure }: Scene, words: readonly string[]): [string, string[]] {
   const [name = "", ...rest] = words;
-  const path = name.includes("/") ? below(scene.root, name) : name;
+  const path = name.includes("/") ? below(enclosure?.root ?? root, name) : name;
+  const [first = "", ...others] = [...(enclosure?.prefix ?? []), path, ...rest];
+  return [first, others];
+}
+
+function program(scene: Scene, words: readonly string[], timeout: number): Promise<string> {
+  const [first, rest] = wordsOf(scene, words);
+  const options = { cwd: scene.root, timeout, encoding: "utf8" } as const;
+  // What encloses a program is deaf to anything less, and ends all that is inside.
+  const kill = { killSignal: "SIGKILL", signal: scene.runtime.signal } as const;
+  const more = scene.enclosure && { ...kill, env: environment(scene) };
   return new Promise((resolve, reject) => {
-    execFile(path, rest, { cwd: scene.root, timeout, encoding: "utf8" }, (error, said) => {
-      if (error === null) resolve(said);
-      else reject(new Failure("not_still", `${name}: ${error.message.split("\n")[0]}`, error));
+    execFile(first, rest, { ...options, ...more }, (error, said, moaned) => {
+      if (error === null) return resolve(said);
+      // The words may hold a secret: a message has the program's name and what it said.
+      const last = moaned.trim().split("\n").at(-1)?.slice(0, 200) ?? "";
+      const why =
+        typeof error.code === "number" ? `status ${error.code}` : (error.code ?? error.signal);
+      const message = `${words[0]}: ${why ?? "did not end in time"}${last && `: ${last}`}`;
+      reject(new Failure("not_still", message, error));
     });
   });
 }

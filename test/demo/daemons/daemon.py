@@ -21,8 +21,8 @@ class Fault(Exception):
 
 
 def root():
-    """The instance: the folder above the one in which this program lies."""
-    return os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0])))
+    """The instance: the folder above the one in which this program lies, or another one's."""
+    return os.environ.get("HERO_ROOT") or os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0])))
 
 
 def data(name):

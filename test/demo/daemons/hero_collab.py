@@ -93,6 +93,24 @@ def message_list(context, channel):
     ]
 
 
+def message_count(_context):
+    """Messages of all contexts."""
+    return db.execute("SELECT count(*) FROM messages").fetchone()[0]
+
+
+def message_all(_context):
+    """Every message, as it is kept."""
+    return db.execute("SELECT * FROM messages ORDER BY id").fetchall()
+
+
+def message_wrong(_context):
+    """What does not agree, of all messages; empty when everything does."""
+    rows = db.execute(
+        "SELECT id, channel, number, file, digest FROM messages JOIN attachments ON message = id"
+    ).fetchall()
+    return [found for found in (wrong(*row) for row in rows) if found]
+
+
 def integrity(_context):
     """`ok`, or what SQLite finds wrong."""
     return db.execute("PRAGMA integrity_check").fetchone()[0]
@@ -105,6 +123,9 @@ serve(
         "context.create": context_create,
         "message.post": message_post,
         "message.list": message_list,
+        "message.count": message_count,
+        "message.all": message_all,
+        "message.wrong": message_wrong,
         "integrity": integrity,
     },
     contexts,

@@ -45,6 +45,13 @@ def entry_list(context, book):
     return found
 
 
+def entry_count(_context):
+    """Entries of all contexts."""
+    places = [of(name) for name in contexts()]
+    with env.begin() as txn:
+        return sum(1 for place in places for _ in txn.cursor(place))
+
+
 def ledger_sync(_context):
     """Hands everything to the disk; answers with the number of the last transaction."""
     env.sync(True)
@@ -63,6 +70,7 @@ serve(
         "context.create": context_create,
         "entry.add": entry_add,
         "entry.list": entry_list,
+        "entry.count": entry_count,
         "ledger.sync": ledger_sync,
     },
     contexts,

@@ -1,0 +1,51 @@
+/** Reads how a unit is tried on a clone, and puts into texts what their placeholders stand for. */
+import type { Verify } from "./descriptor.ts";
+import { command, stepOf } from "./steps.ts";
+import type { Table } from "./toml.ts";
+
+/** A start and a recovery take longer than a question. */
+const TIMEOUT = 60_000;
+
+export function verifyOf(table: Table, service: string): Verify | null {
+  const inner = table.table("verify");
+  if (inner === undefined) return null;
+  const other = inner.text("with");
+  const verify = {
+    with: other === undefined || other.includes("/") ? (other ?? null) : `${service}/${other}`,
+    start: inner.has("start") ? command(inner, "start") : null,
+    steps: inner.tables("steps").map(stepOf),
+    each: inner.texts("each") ?? [],
+    timeout: inner.count("timeout") ?? TIMEOUT,
+  };
+  inner.done();
+  const tries = verify.start !== null || verify.steps.length > 0;
+  if ((verify.with === null) !== tries) {
+    throw table.fault("verify", "verify must have either with, or start, steps or both of them");
+  }
+  if (verify.each.length > 0 && verify.steps.length === 0) {
+    throw inner.fault("each", "each goes with steps");
+  }
+  return verify;
+}
+
+export function portsOf(table: Table): number[] {
+  const ports = table.counts("ports") ?? [];
+  const wrong = ports.find((port) => port < 1 || port > 65_535);
+  if (wrong !== undefined) throw table.fault("ports", `${wrong} is no port`);
+  return ports;
+}
+
+/** Whatever a text holds in braces that has a value here, as that value; other braces are data. */
+export function fill<T>(value: T, say: (name: string) => string | null): T {
+  const filled = (one: unknown, key: string): unknown => {
+    if (typeof one === "string") {
+      // Parameters are JSON already: what comes into them is a text of it.
+      if (key === "params") return JSON.stringify(filled(JSON.parse(one), ""));
+      return one.replace(/\{([a-z]+(?::[^{}]+)?)\}/g, (all, name: string) => say(name) ?? all);
+    }
+    if (Array.isArray(one)) return one.map((each) => filled(each, ""));
+    if (one === null || typeof one !== "object") return one;
+    return Object.fromEntries(Object.entries(one).map(([k, v]) => [k, filled(v, k)]));
+  };
+  return filled(value, "") as T;
+}
