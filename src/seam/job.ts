@@ -10,7 +10,8 @@ import {
 } from "./native.ts";
 
 export interface JobStore {
-  put(kind: "pack" | "index", name: string, bytes: Buffer): Promise<unknown>;
+  /** `pages`: a pack that holds pages and no data. */
+  put(kind: "pack" | "index", name: string, bytes: Buffer, pages: boolean): Promise<unknown>;
   /** `other`: the pack is the source's of a transfer. */
   fetch(pack: string, offset: number, length: number, other: boolean): Promise<Buffer>;
 }
@@ -68,8 +69,8 @@ function follow<T>(
       return failure.message;
     };
     const act: { [K in JobEvent["event"]]: (event: Extract<JobEvent, { event: K }>) => void } = {
-      put: ({ request, kind, name, bytes }) => {
-        store.put(kind, name, bytes).then(
+      put: ({ request, kind, name, bytes, pages }) => {
+        store.put(kind, name, bytes, pages).then(
           () => job.reply(request, null),
           (error: unknown) => job.reply(request, said(error)),
         );

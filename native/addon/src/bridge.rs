@@ -27,6 +27,8 @@ pub enum JobEvent {
         request: f64,
         #[napi(ts_type = "'pack' | 'index'")]
         kind: &'static str,
+        /// It is a pack that holds pages and no data.
+        pages: bool,
         name: String,
         #[napi(ts_type = "Buffer")]
         bytes: Lent,
@@ -159,11 +161,11 @@ pub struct Puts(pub Arc<Bridge>);
 
 impl Store for Puts {
     fn put(&self, object: Outgoing) {
-        let Outgoing { request, kind, name, buffer, length } = object;
+        let Outgoing { request, kind, pages, name, buffer, length } = object;
         let bytes = Lent { at: buffer.as_ptr() as usize, length };
         self.0.held.lock().expect("no panic").insert(request, buffer);
         let kind = if kind == Type::Pack { "pack" } else { "index" };
-        self.0.send(JobEvent::Put { request: request as f64, kind, name, bytes });
+        self.0.send(JobEvent::Put { request: request as f64, kind, pages, name, bytes });
     }
 }
 

@@ -67,7 +67,7 @@ export declare class Job {
 
 /** What a job tells; the last event is `done`. */
 export type JobEvent =
-  | { event: 'put'; request: number; kind: 'pack' | 'index'; name: string; bytes: Buffer }
+  | { event: 'put'; request: number; kind: 'pack' | 'index'; pages: boolean; name: string; bytes: Buffer }
   | { event: 'fetch'; request: number; name: string; offset: number; length: number; other: boolean }
   | { event: 'rows'; bytes: Buffer }
   | { event: 'trouble'; path: Buffer; message: string }
