@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { logsAndMail } from "./data/logs.ts";
-import { binaries, sourceTrees } from "./data/machine.ts";
+import { binaries, mixture, sourceTrees } from "./data/machine.ts";
 import { noise, words } from "./data/seeded.ts";
 import { type DataSet, type Drawing, dataSet } from "./data/state.ts";
 
@@ -70,6 +70,15 @@ export const RECIPES: readonly Recipe[] = [
     draw: tinyFolder,
   },
 ];
+
+/** What goes to a server: it takes every program's whole path, and no disk beside it. */
+export const OFFSITE: Recipe = {
+  name: "offsite",
+  about: "small files and larger programs and libraries; a day edits 1 % of them",
+  rows: ["backup", "unchanged", "later", "restore", "one"],
+  targets: {},
+  draw: (scale, seed) => mixture({ files: 30_000 * scale, bytes: 400 * MIB * scale }, seed),
+};
 
 export const prepare = (recipe: Recipe, folder: string, scale: number, seed: string): DataSet =>
   dataSet(join(folder, `scale-${scale}-seed-${seed}`, recipe.name), (scratch) =>

@@ -17,7 +17,7 @@ const US = "holdall";
 const DATABASE = "database";
 const MIB = 1 << 20;
 
-const TITLES: Record<Row, string> = {
+export const TITLES: Record<Row, string> = {
   backup: "first backup",
   unchanged: "unchanged backup",
   later: "a later day",
@@ -66,8 +66,8 @@ export function medians(rounds: readonly Round[]): Medians {
   };
 }
 
-const seconds = (s: number): string => s.toFixed(s < 1 ? 3 : 2);
-const mib = (bytes: number): string => (bytes / MIB).toFixed(bytes < 10 * MIB ? 2 : 0);
+export const seconds = (s: number): string => s.toFixed(s < 1 ? 3 : 2);
+export const mib = (bytes: number): string => (bytes / MIB).toFixed(bytes < 10 * MIB ? 2 : 0);
 
 interface Measure {
   readonly row: string;
@@ -156,7 +156,7 @@ export function verdicts(recipe: Recipe, set: DataSet, columns: readonly Column[
 
 const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |\n`;
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return `${line(head)}|${"---|".repeat(head.length)}\n${rows.map(line).join("")}`;
 }
 

@@ -27,7 +27,7 @@ export interface Terms {
   readonly compare: boolean;
 }
 
-type Run = (command: readonly string[], cwd?: string) => Promise<Measured>;
+export type Run = (command: readonly string[], cwd?: string) => Promise<Measured>;
 
 export async function round(peer: Peer, set: DataSet, terms: Terms): Promise<Round> {
   using folder = temporaryFolder(terms.work);
@@ -66,7 +66,7 @@ export async function round(peer: Peer, set: DataSet, terms: Terms): Promise<Rou
   return { figures, repository, added };
 }
 
-async function laterDays(set: DataSet, save: () => Promise<Figure>): Promise<Figure> {
+export async function laterDays(set: DataSet, save: () => Promise<Figure>): Promise<Figure> {
   const days: Figure[] = [];
   for (let day = 2; day <= set.days; day++) {
     set.go(day);
@@ -75,7 +75,7 @@ async function laterDays(set: DataSet, save: () => Promise<Figure>): Promise<Fig
   return meanOf(days);
 }
 
-async function restore(
+export async function restore(
   peer: Peer,
   set: DataSet,
   saved: Saved,
@@ -102,7 +102,7 @@ async function restore(
   return figure;
 }
 
-async function showOne(peer: Peer, set: DataSet, saved: Saved, run: Run): Promise<Figure> {
+export async function showOne(peer: Peer, set: DataSet, saved: Saved, run: Run): Promise<Figure> {
   const figure = await run(peer.show(saved, set.one));
   if (!readFileSync(figure.stdout).equals(readFileSync(join(set.live, set.one)))) {
     throw new Error(`the one file it gave back differs: ${set.one}`);

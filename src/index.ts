@@ -46,7 +46,8 @@ export type { Inventory, InventoryRow } from "./instance/inventory.ts";
 export { LEAST_MEMORY } from "./repo/budget.ts";
 export { cacheFolders, clearCaches } from "./repo/cache.ts";
 export type { Logged, Readable } from "./repo/log.ts";
-export { type OpenOptions, openRepository, type Repository } from "./repo/repository.ts";
+export { type OpenOptions, openRepository } from "./repo/opening.ts";
+export type { Repository } from "./repo/repository.ts";
 export type { Saved, UnitPlan, ViewPath } from "./repo/saving.ts";
 export type { Secret } from "./repo/secret.ts";
 export {

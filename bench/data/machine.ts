@@ -90,9 +90,20 @@ const asState = (files: readonly Found[]): Map<string, string> =>
 
 const isUtf8 = (path: string): boolean => !path.includes("\ufffd");
 
-/** Source trees; the second day edits 1 % of the files, removes 0.3 % and adds as many. */
-export function sourceTrees(limit: Limit, seed: string): Drawing {
-  const files = collect(SOURCE_ROOTS, limit, ({ path, bytes }) => bytes <= 1 << 20 && isUtf8(path));
+/** Source trees of two days. */
+export const sourceTrees = (limit: Limit, seed: string): Drawing => edits(sources(limit), seed);
+
+/** Half of the bytes as source trees, half as larger binaries, of two days. */
+export function mixture(limit: Limit, seed: string): Drawing {
+  const half = { ...limit, bytes: limit.bytes / 2 };
+  return edits([...sources(half), ...programs(half)], seed);
+}
+
+const sources = (limit: Limit): Found[] =>
+  collect(SOURCE_ROOTS, limit, ({ path, bytes }) => bytes <= 1 << 20 && isUtf8(path));
+
+/** The second day edits 1 % of the files, removes 0.3 % and adds as many. */
+function edits(files: readonly Found[], seed: string): Drawing {
   const first = asState(files);
   const second = new Map(first);
   for (const path of some([...first.keys()], 0.01, `${seed} edit`)) {
@@ -122,13 +133,14 @@ function edited(path: string, seed: string): Buffer {
 
 /** Programs, libraries and archives of objects of 32 KiB and more. */
 export function binaries(limit: Limit): Drawing {
-  const files = collect(
-    BINARY_ROOTS,
-    limit,
-    ({ path, bytes }) => bytes >= 32 << 10 && bytes <= limit.bytes / 4 && isBinary(path),
-  );
-  const first: State = asState(files.filter(({ path }) => isUtf8(path)));
+  const first: State = asState(programs(limit));
   return { days: [first], lay: copyWithTimes };
+}
+
+function programs(limit: Limit): Found[] {
+  const fits = ({ path, bytes }: Found) =>
+    bytes >= 32 << 10 && bytes <= limit.bytes / 4 && isBinary(path);
+  return collect(BINARY_ROOTS, limit, fits).filter(({ path }) => isUtf8(path));
 }
 
 function isBinary(path: string): boolean {

@@ -2,12 +2,12 @@
 import { resolve } from "node:path";
 import { type Peer, repositoryOf } from "./peer.ts";
 
-const SECRET = "correct horse battery staple";
+export const SECRET = "correct horse battery staple";
 
 const main = resolve(import.meta.dirname, "../../bin/holdall.js");
-const holdall = (...words: string[]): string[] => [process.execPath, main, ...words];
+export const holdall = (...words: string[]): string[] => [process.execPath, main, ...words];
 
-const HOLDALL: Peer = {
+export const HOLDALL: Peer = {
   name: "holdall",
   version: holdall("--version"),
   install: "npm run build",
@@ -35,7 +35,11 @@ const HOLDALL_PASSPHRASE: Peer = {
   init: () => [holdall("init")],
 };
 
-const restic = (name: string, compression: string, more: Pick<Peer, "variant"> = {}): Peer => ({
+export const restic = (
+  name: string,
+  compression: string,
+  more: Pick<Peer, "variant"> = {},
+): Peer => ({
   name,
   ...more,
   version: ["restic", "version"],
@@ -78,7 +82,7 @@ const borg = (compression: string, more: Pick<Peer, "variant"> = {}): Peer => ({
   list: ["borg", "list"],
 });
 
-const RUSTIC: Peer = {
+export const RUSTIC: Peer = {
   name: "rustic",
   version: ["rustic", "--version"],
   install: "cargo install rustic-rs --locked --no-default-features",
@@ -102,7 +106,7 @@ const RUSTIC: Peer = {
   list: ["rustic", "snapshots"],
 };
 
-const KOPIA: Peer = {
+export const KOPIA: Peer = {
   name: "kopia zstd-fastest",
   version: ["kopia", "--version"],
   install: "go build . in a clone of github.com/kopia/kopia",

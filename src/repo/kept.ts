@@ -4,15 +4,17 @@
  */
 import type { Runtime } from "../base/runtime.ts";
 import type { Listed, Store } from "../store/store.ts";
-import { type Cache, KEPT } from "./cache.ts";
+import type { Cache, Kept } from "./cache.ts";
 import { bareName, FOLDERS } from "./layout.ts";
 
-/** Runs are kept opened, by whoever opens them. */
-const KINDS = KEPT.filter((kind) => kind !== "index");
+/** Runs are kept opened, by whoever opens them; packs of pages by the repository. */
+const isRecord = (kind: Kept): kind is Exclude<Kept, "index" | "page"> =>
+  kind !== "index" && kind !== "page";
 
 /** The same store. */
 export function kept(inner: Store, cache: Cache, { clock, random }: Runtime): Store {
-  const kindOf = (path: string) => KINDS.find((kind) => path.startsWith(FOLDERS[kind]));
+  const kinds = cache.kinds.filter(isRecord);
+  const kindOf = (path: string) => kinds.find((kind) => path.startsWith(FOLDERS[kind]));
   return {
     ...inner,
     async put(path, bytes, ...rest) {
@@ -32,7 +34,7 @@ export function kept(inner: Store, cache: Cache, { clock, random }: Runtime): St
       return bytes;
     },
     async *list(prefix, signal) {
-      const kind = KINDS.find((k) => prefix === FOLDERS[k]);
+      const kind = kinds.find((k) => prefix === FOLDERS[k]);
       const listed = new Set<string>();
       for await (const object of inner.list(prefix, signal) as AsyncIterable<Listed>) {
         listed.add(bareName(object.name) ?? "");

@@ -128,14 +128,18 @@ export class Log {
   async read(): Promise<Readable> {
     const { found, unreadable } = await this.stored();
     const ids = new Set(found.map(({ snapshot }) => hex(snapshot.id)));
-    const tombstones = believed(await this.records.list("tombstone", (id) => ids.has(id)));
-    const named = new Set(ofType(tombstones, "tombstone").map((t) => t.snapshot));
     const claims = new Set(found.map(({ snapshot }) => hex(snapshot.claim)));
-    const fences = believed(await this.records.list("fence", (id) => claims.has(id)));
+    // Both are listed after the snapshots were; neither says anything of the other.
+    const [tombstones, fences] = await Promise.all([
+      this.records.list("tombstone", (id) => ids.has(id)),
+      this.records.list("fence", (id) => claims.has(id)),
+    ]);
+    const named = new Set(ofType(believed(tombstones), "tombstone").map((t) => t.snapshot));
+    const ending = believed(fences);
     const logged = found.map(({ name, snapshot }): Logged => {
       const kept = { type: "snapshot", name, claim: hex(snapshot.claim), heads: [] } as const;
       const forgotten = named.has(name);
-      return { name, snapshot, forgotten, fenced: RULES.ignored(kept, fences) };
+      return { name, snapshot, forgotten, fenced: RULES.ignored(kept, ending) };
     });
     logged.sort((a, b) => (a.name < b.name ? -1 : 1));
     const snapshots = counting(logged);

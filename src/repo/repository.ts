@@ -13,31 +13,26 @@ import { mapBounded } from "../base/map_bounded.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Config } from "../format/config.ts";
 import { allow, type Operation } from "../format/flags.ts";
-import { type JobWatch, runJob, runTransfer } from "../seam/job.ts";
+import { type JobStore, type JobWatch, runJob, runTransfer } from "../seam/job.ts";
 import { type Contents, type Index, type JobSpec, type Keyring, native } from "../seam/native.ts";
 import type { DurableToken, Listed, Store } from "../store/store.ts";
-import { Cache } from "./cache.ts";
-import { kept } from "./kept.ts";
+import type { Cache } from "./cache.ts";
 import { bareName, bareNames, isLasting, type Kind, objectPath } from "./layout.ts";
 import { Log, type Readable } from "./log.ts";
-import { getChecked, isMiss, listAll, ofObject, stray } from "./objects.ts";
+import { getChecked, isMiss, listAll, ofObject } from "./objects.ts";
 import { spoolFolder } from "./packing.ts";
 import { Records } from "./records.ts";
-import type { Secret } from "./secret.ts";
-import { type Unlocked, unlock } from "./unlock.ts";
+import type { Unlocked } from "./unlock.ts";
 
 const FETCHES = 8;
+/** Bytes of packs of pages that the cache keeps. */
+const MOST_PAGES = 512 << 20;
+/** Bytes of one that it keeps at most: more is not copied in memory. */
+const PAGE_PACK = 16 << 20;
 /** Locator and header at a pack's end, in bytes. */
 const PACK_TAIL = 112;
 /** Most packs that one run made of contents speaks of. */
 const RUN_PACKS = 256;
-
-export interface OpenOptions {
-  /** A folder for local caches; without it nothing is kept between runs. */
-  readonly cache?: string;
-  /** Records are read from the store, whatever the cache has of them. */
-  readonly stored?: boolean;
-}
 
 export interface IndexOptions {
   /** Every run is read from the store, whatever the cache has. */
@@ -92,10 +87,18 @@ export class Repository implements AsyncDisposable {
   readonly records: Records;
   readonly log: Log;
   readonly cache: Cache | null;
+  /** Where jobs find packs of pages; null where they are to ask the store. */
+  private readonly pages: Cache | null;
   private readonly runtime: Runtime;
   private phase: Phase | undefined;
 
-  constructor(store: Store, unlocked: Unlocked, cache: Cache | null, runtime: Runtime) {
+  constructor(
+    store: Store,
+    unlocked: Unlocked,
+    cache: Cache | null,
+    runtime: Runtime,
+    pages: Cache | null = null,
+  ) {
     this.store = store;
     this.keyring = unlocked.keyring;
     this.config = unlocked.config;
@@ -103,6 +106,7 @@ export class Repository implements AsyncDisposable {
     this.records = new Records(store, unlocked.keyring, runtime);
     this.log = new Log(store, unlocked.keyring, this.records, cache, runtime);
     this.cache = cache;
+    this.pages = pages;
     this.runtime = runtime;
   }
 
@@ -120,10 +124,14 @@ export class Repository implements AsyncDisposable {
     return this.putSealed(kind, this.keyring.seal(type, content), claim);
   }
 
-  putSealed(kind: Kind, { name, bytes }: Stored, claim?: Buffer): Promise<DurableToken> {
+  async putSealed(kind: Kind, { name, bytes }: Stored, claim?: Buffer): Promise<DurableToken> {
     const { signal } = this.runtime;
-    const lasting = isLasting(kind);
-    return this.store.put(objectPath(kind, name), bytes, signal, claim && hex(claim), lasting);
+    const [path, lasting] = [objectPath(kind, name), isLasting(kind)];
+    const token = await this.store.put(path, bytes, signal, claim && hex(claim), lasting);
+    // Whoever loads it next need not read it.
+    const kept = kind === "index" ? this.cache?.path("index", name) : undefined;
+    if (kept) new native.Index([], []).add(this.keyring, name, await bytesOf(bytes), kept);
+    return token;
   }
 
   list(kind: Kind): Promise<Listed[]> {
@@ -212,8 +220,9 @@ export class Repository implements AsyncDisposable {
       }
     });
     if (!some) {
-      const listed = new Set(bareNames(runs));
-      await this.cache?.dropOthers("index", listed, this.runtime.clock.now());
+      const now = this.runtime.clock.now();
+      await this.cache?.dropOthers("index", new Set(bareNames(runs)), now);
+      await this.pages?.dropOthers("page", new Set(names), now, MOST_PAGES);
     }
     return { index, runs, packs, damaged };
   }
@@ -288,6 +297,28 @@ export class Repository implements AsyncDisposable {
     }
   }
 
+  private putOf({ claim }: JobSpec, watch: RepositoryWatch): JobStore["put"] {
+    return async (kind, name, bytes, pages) => {
+      await this.putSealed(kind, { name, bytes }, claim);
+      if (pages && bytes.length <= PAGE_PACK) {
+        await this.pages?.keep("page", name, await bytesOf(bytes), this.runtime.random(8));
+      }
+      if (kind === "index") await watch.indexed?.();
+    };
+  }
+
+  /** What a job reads: blocks, each compared with its tag, wherever its bytes come from. */
+  private async range(
+    pack: string,
+    offset: number,
+    length: number,
+    near: boolean,
+  ): Promise<Buffer> {
+    const kept = near ? await this.pages?.range("page", pack, offset, length) : null;
+    const { signal } = this.runtime;
+    return kept ?? this.store.get(objectPath("pack", pack), { offset, length }, signal);
+  }
+
   /** Runs a native job against this repository. */
   run<T>(index: Index, spec: JobSpec, watch: RepositoryWatch = {}): Promise<T> {
     this.enter(PHASES[spec.verb] ?? "read");
@@ -298,13 +329,11 @@ export class Repository implements AsyncDisposable {
       ...(folder === null ? {} : { folder: Buffer.from(folder) }),
       spool: spoolFolder(this.cache),
     };
+    const near = NEAR.includes(spec.verb);
     const store = {
-      put: async (kind: "pack" | "index", name: string, bytes: Body) => {
-        await this.putSealed(kind, { name, bytes }, spec.claim);
-        if (kind === "index") await watch.indexed?.();
-      },
+      put: this.putOf(spec, watch),
       fetch: (pack: string, offset: number, length: number) =>
-        this.store.get(objectPath("pack", pack), { offset, length }, this.runtime.signal),
+        this.range(pack, offset, length, near),
     };
     return runJob<T>(own, full, store, watch, this.runtime.signal);
   }
@@ -326,21 +355,17 @@ export class Repository implements AsyncDisposable {
       spool: spoolFolder(this.cache),
     };
     const store = {
-      put: async (kind: "pack" | "index", name: string, bytes: Body) => {
-        await this.putSealed(kind, { name, bytes }, spec.claim);
-        if (kind === "index") await watch.indexed?.();
-      },
+      put: this.putOf(spec, watch),
       fetch: (pack: string, offset: number, length: number, others: boolean) =>
-        (others ? from.repository : this).store.get(
-          objectPath("pack", pack),
-          { offset, length },
-          signal,
-        ),
+        (others ? from.repository : this).range(pack, offset, length, true),
     };
     const source = { keyring: from.repository.keyring, index: from.index };
     return runTransfer<T>(source, { keyring: this.keyring, index }, full, store, watch, signal);
   }
 }
+
+/** Verbs that only want the pages; any other also wants to know whether the store has them. */
+const NEAR = ["backup", "compare", "restore", "list", "diff", "cat", "dump", "survey"];
 
 const PHASES: Partial<Record<JobSpec["verb"], Phase>> = {
   backup: "save",
@@ -350,36 +375,3 @@ const PHASES: Partial<Record<JobSpec["verb"], Phase>> = {
   mark: "mark",
   copy: "copy",
 };
-
-/**
- * Finds the slot that the secret opens, then takes in every other key.
- *
- * Fails with `no_repository`, `wrong_secret`, `newer_format`, `kdf_too_expensive`, or `damaged`
- * when nothing of what it needs is readable; other damage becomes a `warning` event.
- */
-export async function openRepository(
-  store: Store,
-  secret: Secret,
-  runtime: Runtime,
-  options: OpenOptions = {},
-): Promise<Repository> {
-  const unlocked = await unlock(store, secret, runtime);
-  const { keyring, config } = unlocked;
-  keyring.replica = config.replica;
-  await mapBounded(await listAll(store, "key"), FETCHES, async ({ name: path }) => {
-    try {
-      keyring.load(bareName(path) ?? "", await getChecked(store, path));
-    } catch (error) {
-      const failure = ofObject(error);
-      if (stray(failure)) return;
-      const message = `key ${path} is unreadable: ${failure.message}`;
-      runtime.emit({ event: "warning", message });
-    }
-  });
-  const { cache: base } = options;
-  const cache = base ? await Cache.open(base, config.lineage, store.description) : null;
-  // Of a folder the very objects are as near.
-  const near = cache === null || options.stored || store.folder !== null;
-  const place = near ? store : kept(store, cache, runtime);
-  return new Repository(place, unlocked, cache, runtime);
-}

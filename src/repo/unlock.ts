@@ -11,7 +11,7 @@ import { allow } from "../format/flags.ts";
 import { type Keyring, native } from "../seam/native.ts";
 import type { Listed, Store } from "../store/store.ts";
 import { bareName, slotHash } from "./layout.ts";
-import { getChecked, listAll, ofObject, stray } from "./objects.ts";
+import { listAll, ofObject, stray } from "./objects.ts";
 import type { Secret } from "./secret.ts";
 
 export interface Unlocked {
@@ -21,12 +21,26 @@ export interface Unlocked {
   readonly slot: string;
 }
 
+/** What was listed, the slots in the order in which they are tried. */
+export interface Front {
+  readonly slots: readonly Listed[];
+  readonly configs: readonly Listed[];
+}
+
+/** Gives a stored object, compared with its name. */
+type Read = (path: string) => Promise<Buffer>;
+
 /** What may be why nothing opened, whatever else was tried. */
 const TELLING: readonly FailureCode[] = ["newer_format", "kdf_too_expensive"];
 const KINDS = { passphrase: 1, recovery: 2, keyfile: 3 } as const;
 
-export async function unlock(store: Store, secret: Secret, runtime: Runtime): Promise<Unlocked> {
-  const slots = await listAll(store, "slot");
+export async function unlock(
+  store: Store,
+  { slots, configs }: Front,
+  read: Read,
+  secret: Secret,
+  runtime: Runtime,
+): Promise<Unlocked> {
   if (slots.length === 0) {
     throw new Failure("no_repository", `${store.description}: there is no repository here`);
   }
@@ -37,10 +51,10 @@ export async function unlock(store: Store, secret: Secret, runtime: Runtime): Pr
   for (const { name: slot } of slots) {
     // Once the config is known, a retired slot costs no key derivation.
     if (config && isRetired(config, slot)) continue;
-    const keyring = await trySlot(store, slot, secret, runtime, refused);
+    const keyring = await trySlot(read, slot, secret, runtime, refused);
     if (keyring === null) wrong++;
     if (!keyring) continue;
-    config ??= await newestConfig(store, keyring, runtime);
+    config ??= await newestConfig(store, configs, read, keyring, runtime);
     if (!isRetired(config, slot)) return { keyring, config, slot };
     retired++;
   }
@@ -60,14 +74,14 @@ export function isRetired(config: Config, slot: string): boolean {
 
 /** The keyring; null when the slot is another secret's, undefined when it cannot be tried. */
 async function trySlot(
-  store: Store,
+  read: Read,
   path: string,
   secret: Secret,
   runtime: Runtime,
   refused: Failure[],
 ): Promise<Keyring | null | undefined> {
   try {
-    const bytes = await getChecked(store, path);
+    const bytes = await read(path);
     if (native.readSlot(bytes).kind !== KINDS[secret.kind]) return undefined;
     return native.Keyring.openSlot(bytes, secret.kind, secret.bytes);
   } catch (error) {
@@ -78,7 +92,12 @@ async function trySlot(
   }
 }
 
-function unopened(store: Store, secret: Secret, slots: Listed[], retired: number): Failure {
+function unopened(
+  store: Store,
+  secret: Secret,
+  slots: readonly Listed[],
+  retired: number,
+): Failure {
   const count = `${slots.length} key ${slots.length === 1 ? "slot" : "slots"}`;
   return new Failure(
     "wrong_secret",
@@ -89,12 +108,19 @@ function unopened(store: Store, secret: Secret, slots: Listed[], retired: number
 }
 
 /** The highest generation; what any generation retired stays retired. */
-async function newestConfig(store: Store, keyring: Keyring, runtime: Runtime): Promise<Config> {
+async function newestConfig(
+  store: Store,
+  listed: readonly Listed[],
+  read: Read,
+  keyring: Keyring,
+  runtime: Runtime,
+): Promise<Config> {
   const readable: Config[] = [];
   const broken: Failure[] = [];
-  for (const { name: path } of await listAll(store, "config")) {
+  // Slots are put last: a config that was not listed beside them is there by now.
+  for (const { name: path } of listed.length > 0 ? listed : await listAll(store, "config")) {
     try {
-      const bytes = await getChecked(store, path);
+      const bytes = await read(path);
       readable.push(decodeConfig(keyring.open("config", bareName(path) ?? "", bytes)));
     } catch (error) {
       const failure = ofObject(error);

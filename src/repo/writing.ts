@@ -28,6 +28,9 @@ const ATTEMPTS = 10;
 /** Attempts that may find something gone, unfenced, until it is believed to be missing. */
 const PARTED = 3;
 
+/** Milliseconds between looks for fences while uploading: each costs a round trip. */
+const LOOK_EVERY = 30_000;
+
 /** What one attempt may rely on. */
 export interface Attempt {
   readonly claim: Buffer;
@@ -39,7 +42,7 @@ export interface Attempt {
   /** What lies in trusted packs counts as stored; what lies in condemned ones can be read. */
   readonly index: Index;
   readonly packs: readonly Listed[];
-  /** Fails with `fenced` when somebody did not wait for this writer. */
+  /** Fails with `fenced` when somebody did not wait for this writer; looks now and then only. */
   look(): Promise<void>;
 }
 
@@ -237,7 +240,11 @@ class Acts {
   private async upload(): Promise<void> {
     const { claim, writer, now, known, index, packs, repository } = this;
     if (index === null) throw new Failure("internal", "a writer uploads before it listed");
+    let looked = now;
     const look = async () => {
+      const time = this.runtime.clock.now();
+      if (time - looked < LOOK_EVERY) return;
+      looked = time;
       if (await this.fenced()) throw this.stopped;
     };
     const made = await this.make({ claim, writer, now, known, index, packs, look });

@@ -12,7 +12,8 @@ import {
 import { spooled } from "./spool.ts";
 
 export interface JobStore {
-  put(kind: "pack" | "index", name: string, bytes: Body): Promise<unknown>;
+  /** `pages`: a pack that holds pages and no data. */
+  put(kind: "pack" | "index", name: string, bytes: Body, pages: boolean): Promise<unknown>;
   /** `other`: the pack is the source's of a transfer. */
   fetch(pack: string, offset: number, length: number, other: boolean): Promise<Buffer>;
 }
@@ -69,16 +70,22 @@ function follow<T>(
       failure ??= toFailure(error);
       return failure.message;
     };
-    const put = (request: number, kind: "pack" | "index", name: string, bytes: Body) => {
-      store.put(kind, name, bytes).then(
+    const put = (
+      request: number,
+      kind: "pack" | "index",
+      name: string,
+      bytes: Body,
+      pages: boolean,
+    ) => {
+      store.put(kind, name, bytes, pages).then(
         () => job.reply(request, null),
         (error: unknown) => job.reply(request, said(error)),
       );
     };
     const act: { [K in JobEvent["event"]]: (event: Extract<JobEvent, { event: K }>) => void } = {
-      put: ({ request, kind, name, bytes }) => put(request, kind, name, bytes),
-      spooled: ({ request, name, file, length }) =>
-        put(request, "pack", name, spooled(file, length)),
+      put: ({ request, kind, pages, name, bytes }) => put(request, kind, name, bytes, pages),
+      spooled: ({ request, pages, name, file, length }) =>
+        put(request, "pack", name, spooled(file, length), pages),
       fetch: ({ request, name, offset, length, other }) => {
         store.fetch(name, offset, length, other).then(
           (bytes) => job.give(request, bytes, null),

@@ -226,9 +226,7 @@ const ADAPTERS = new Map([
   ...[
     ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken"],
     ...["ended", "trial"],
-  ].map(
-    (name): [string, RegExp] => [`src/instance/${name}.ts`, /node:fs/],
-  ),
+  ].map((name): [string, RegExp] => [`src/instance/${name}.ts`, /node:fs/]),
   ["src/instance/owners.ts", /node:(fs|child_process)/],
   // The target folder is made before the core opens it.
   ["src/verbs/restore.ts", /node:fs/],

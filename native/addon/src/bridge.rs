@@ -28,12 +28,14 @@ pub enum JobEvent {
         request: f64,
         #[napi(ts_type = "'pack' | 'index'")]
         kind: &'static str,
+        /// It is a pack that holds pages and no data.
+        pages: bool,
         name: String,
         #[napi(ts_type = "Buffer")]
         bytes: Lent,
     },
     /// The same for a pack that lies in a file, to be read until then.
-    Spooled { request: f64, name: String, file: i32, length: f64 },
+    Spooled { request: f64, pages: bool, name: String, file: i32, length: f64 },
     /// Read this range of this pack, then `give`. `other`: a transfer's source has it.
     Fetch { request: f64, name: String, offset: f64, length: f64, other: bool },
     /// A batch of rows in MessagePack.
@@ -162,19 +164,19 @@ pub struct Puts(pub Arc<Bridge>);
 
 impl Store for Puts {
     fn put(&self, object: Outgoing) {
-        let Outgoing { request, kind, name, buffer, length } = object;
+        let Outgoing { request, kind, pages, name, buffer, length } = object;
         let kind = if kind == Type::Pack { "pack" } else { "index" };
         let number = request as f64;
         let put = |at: *const u8| {
             let bytes = Lent { at: at as usize, length };
-            JobEvent::Put { request: number, kind, name: name.clone(), bytes }
+            JobEvent::Put { request: number, kind, pages, name: name.clone(), bytes }
         };
         let event = match &buffer {
             Bytes::Record(bytes) => put(bytes.as_ptr()),
             Bytes::Pack(Ground::Memory(slot)) => put(slot.as_ptr()),
             Bytes::Pack(Ground::Disk(spool)) => {
                 let (file, length) = (spool.handle(), length as f64);
-                JobEvent::Spooled { request: number, name: name.clone(), file, length }
+                JobEvent::Spooled { request: number, pages, name: name.clone(), file, length }
             }
         };
         self.0.held.lock().expect("no panic").insert(request, buffer);

@@ -31,6 +31,8 @@ pub enum Buffer {
 pub struct Outgoing {
     pub request: u64,
     pub kind: Type,
+    /// A pack of metadata: the next backup reads it again.
+    pub pages: bool,
     pub name: String,
     pub buffer: Buffer,
     pub length: usize,
@@ -224,6 +226,7 @@ impl Sink {
         length: usize,
         indexed: Option<Indexed>,
     ) -> Result<()> {
+        let pages = indexed.as_ref().is_some_and(|i| i.blocks.iter().any(|b| b.kind != 0));
         let mut flow = self.flow.lock().expect("no panic");
         self.healthy(&flow)?;
         let request = flow.next;
@@ -231,7 +234,7 @@ impl Sink {
         flow.waiting.insert(request, indexed);
         drop(flow);
         self.stored.fetch_add(length as u64, Ordering::Relaxed);
-        self.store.put(Outgoing { request, kind, name, buffer, length });
+        self.store.put(Outgoing { request, kind, pages, name, buffer, length });
         Ok(())
     }
 

@@ -67,8 +67,8 @@ export declare class Job {
 
 /** What a job tells; the last event is `done`. */
 export type JobEvent =
-  | { event: 'put'; request: number; kind: 'pack' | 'index'; name: string; bytes: Buffer }
-  | { event: 'spooled'; request: number; name: string; file: number; length: number }
+  | { event: 'put'; request: number; kind: 'pack' | 'index'; pages: boolean; name: string; bytes: Buffer }
+  | { event: 'spooled'; request: number; pages: boolean; name: string; file: number; length: number }
   | { event: 'fetch'; request: number; name: string; offset: number; length: number; other: boolean }
   | { event: 'rows'; bytes: Buffer }
   | { event: 'trouble'; path: Buffer; message: string }

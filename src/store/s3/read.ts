@@ -25,6 +25,16 @@ export interface Reads {
 }
 
 export function openReads(client: Client): Reads {
+  /** Larger ranges under way: two who need one block at once ask once. */
+  const underWay = new Map<string, Promise<Buffer>>();
+  const whole = (name: string, asked: Range, signal?: AbortSignal): Promise<Buffer> => {
+    const key = `${asked.offset} ${asked.length} ${name}`;
+    const other = underWay.get(key);
+    if (other !== undefined) return other;
+    const bytes = range(client, name, asked, signal).finally(() => underWay.delete(key));
+    underWay.set(key, bytes);
+    return bytes;
+  };
   /** By name and number, the least recently used first. */
   const kept = new Map<string, Promise<Buffer>>();
   const keep = (key: string, span: Promise<Buffer>) => {
@@ -64,7 +74,7 @@ export function openReads(client: Client): Reads {
       const { offset, length } = asked;
       if (length === 0) return Buffer.alloc(0);
       let bytes: Buffer;
-      if (length >= SPAN) bytes = await range(client, name, asked, signal);
+      if (length >= SPAN) bytes = await whole(name, asked, signal);
       else {
         const first = Math.floor(offset / SPAN);
         const last = Math.floor((offset + length - 1) / SPAN);
