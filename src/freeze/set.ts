@@ -36,8 +36,10 @@ export const isForeign = (group: string, own: string) =>
 
 /** Processes of these roots and all below them. */
 export function familyOf(processes: readonly Process[], roots: readonly Roots[]): Process[] {
-  const all = byPid(processes);
   const pids = new Set(roots.flatMap((root) => root.pids));
+  // It is asked again and again while everybody stands: mostly there is nothing to find.
+  if (pids.size === 0) return [];
+  const all = byPid(processes);
   return processes.filter(({ pid }) => lineage(all, pid).some((p) => pids.has(p.pid)));
 }
 
