@@ -23,12 +23,12 @@ pub fn throw(e: CoreError) -> napi::Error {
 /// What a job tells; the last event is `done`.
 #[napi(discriminant = "event", discriminant_case = "lowercase", object_from_js = false)]
 pub enum JobEvent {
-    /// Store these bytes under this name, then `reply`. They are lent until then.
+    /// Store these bytes under this name, then `reply`. They are lent until then. `pages`: a pack
+    /// that holds pages and no data.
     Put {
         request: f64,
         #[napi(ts_type = "'pack' | 'index'")]
         kind: &'static str,
-        /// It is a pack that holds pages and no data.
         pages: bool,
         name: String,
         #[napi(ts_type = "Buffer")]
