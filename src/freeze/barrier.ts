@@ -201,6 +201,8 @@ export async function applyBarrier(
   try {
     for (const step of undo) await hands.watchdog.note(step);
     const mapped = await standStill(hands, plan, progress);
+    // Where nobody runs, everything stands since now.
+    if (progress.first === 0) progress.first = progress.all = hands.now();
     hands.step?.("cut");
     view = await prepared.cut(mapped);
     const count = await prove(hands, plan, progress, view);
