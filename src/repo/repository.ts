@@ -333,7 +333,10 @@ export class Repository implements AsyncDisposable {
     const store = {
       put: this.putOf(spec, watch),
       fetch: (pack: string, offset: number, length: number) =>
-        this.range(pack, offset, length, near),
+        // Who tries a whole pack wants what the store has now, and nothing kept of it.
+        spec.verb === "scrub" && length === spec.length
+          ? this.store.get(objectPath("pack", pack), undefined, this.runtime.signal)
+          : this.range(pack, offset, length, near),
     };
     return runJob<T>(own, full, store, watch, this.runtime.signal);
   }
