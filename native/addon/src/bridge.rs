@@ -12,7 +12,7 @@ use napi::{sys, Env, Status};
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 /// Every error crosses as `code: message`.
@@ -108,7 +108,7 @@ impl Bridge {
         claim: [u8; 16],
         packing: Packing,
     ) -> std::result::Result<Arc<Sink>, CoreError> {
-        let sink = Arc::new(Sink::new(ring, claim, Box::new(Puts(self.clone())), packing)?);
+        let sink = Arc::new(Sink::new(ring, claim, Box::new(Puts(Arc::downgrade(self))), packing)?);
         let once = self.sink.set(sink.clone());
         once.map_err(|_| CoreError::Invalid("a job runs once".into()))?;
         match self.cancelled.load(Ordering::SeqCst) {
@@ -127,6 +127,9 @@ impl Bridge {
 
     pub fn send(&self, event: JobEvent) {
         let last = matches!(event, JobEvent::Done { .. });
+        if let (true, Some(sink)) = (last, self.sink.get()) {
+            sink.release();
+        }
         let mut line = self.events.lock().expect("no panic");
         if let Some(line) = &*line {
             line.call(event, ThreadsafeFunctionCallMode::NonBlocking);
@@ -159,11 +162,12 @@ impl Bridge {
     }
 }
 
-/// A store's puts, made by JavaScript.
-pub struct Puts(pub Arc<Bridge>);
+/// A store's puts, made by JavaScript. The line holds the sink, so this does not hold the line.
+struct Puts(Weak<Bridge>);
 
 impl Store for Puts {
     fn put(&self, object: Outgoing) {
+        let Some(line) = self.0.upgrade() else { return };
         let Outgoing { request, kind, pages, name, buffer, length } = object;
         let kind = if kind == Type::Pack { "pack" } else { "index" };
         let number = request as f64;
@@ -179,8 +183,8 @@ impl Store for Puts {
                 JobEvent::Spooled { request: number, pages, name: name.clone(), file, length }
             }
         };
-        self.0.held.lock().expect("no panic").insert(request, buffer);
-        self.0.send(event);
+        line.held.lock().expect("no panic").insert(request, buffer);
+        line.send(event);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::slot::Slot;
 use crate::spool::Spool;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Packs and seconds after which what is durable is indexed, so that a killed backup resumes there.
@@ -60,6 +60,8 @@ struct Flow {
     free: Vec<Slot>,
     /// Packs that are filled or sent now.
     busy: usize,
+    /// No pack will be filled any more.
+    over: bool,
     waiting: HashMap<u64, Option<Indexed>>,
     durable: Vec<Indexed>,
     failure: Option<Error>,
@@ -249,11 +251,22 @@ impl Sink {
         if let Some(Buffer::Pack(ground)) = buffer {
             flow.busy -= 1;
             // What lies on a disk goes: a file that is gone need not be written there any more.
-            if let Ground::Memory(slot) = ground {
-                flow.free.push(slot);
+            match ground {
+                Ground::Memory(slot) if !flow.over => flow.free.push(slot),
+                _ => {}
             }
         }
         self.moved.notify_all();
+    }
+
+    /// Lets go of what packs are filled in: the job is over, and whoever watched it may stay.
+    pub fn release(&self) {
+        for open in &self.open {
+            *open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        let mut flow = self.flow.lock().unwrap_or_else(PoisonError::into_inner);
+        flow.over = true;
+        flow.free.clear();
     }
 
     /// Indexes what is durable when it is much or old, or always at the end.
