@@ -14,7 +14,7 @@ import { type Measured, measure, printed } from "./measure.ts";
 import { type Cost, type FarColumn, markdown, NOTHING, plus } from "./offsite_report.ts";
 import { type FarPeer, farPeers } from "./peers/far.ts";
 import type { Saved } from "./peers/peer.ts";
-import { canMount, cleanUpOnSignals, onExit, temporaryFolder } from "./place.ts";
+import { cleanUpOnSignals, onExit, restoreTarget, temporaryFolder } from "./place.ts";
 import { laterDays, type Run, restore, showOne } from "./round.ts";
 import { openWay } from "./way.ts";
 
@@ -170,7 +170,7 @@ async function run(set: DataSet, peers: readonly FarPeer[], latency: number, giv
 function preface(machine: Machine, set: DataSet, given: Options): string {
   const { cpu, cores, memoryMiB, kernel, node, versions } = machine;
   const said = Object.entries(versions).map(([name, version]) => `${name}: ${version}`);
-  const target = canMount() ? "a fresh ext4 image" : "a plain folder (no root, no fresh image)";
+  const target = restoreTarget();
   return [
     `${cpu}, ${cores} cores, ${memoryMiB} MiB, Linux ${kernel}, Node ${node}; ${given.server} on `,
     `loopback, behind a proxy that counts and waits.\n\n${said.join("; ")}.\n\n`,

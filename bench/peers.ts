@@ -12,7 +12,7 @@ import { prepare, RECIPES, type Recipe, ROWS, type Row, warm } from "./data.ts";
 import { describeMachine, type Machine, versionOf } from "./machine.ts";
 import type { Peer } from "./peers/peer.ts";
 import { PEERS } from "./peers/table.ts";
-import { canMount, cleanUpOnSignals } from "./place.ts";
+import { canMount, cleanUpOnSignals, restoreTarget } from "./place.ts";
 import { type Column, markdown, medians, verdicts } from "./report.ts";
 import { round } from "./round.ts";
 
@@ -118,7 +118,7 @@ const spent = (figures: Partial<Record<Row, { wall: number }>>): string =>
 function preface(machine: Machine, given: Options): string {
   const { cpu, cores, memoryMiB, kernel, fileSystem, node, features } = machine;
   const versions = Object.entries(machine.versions).map(([name, said]) => `${name}: ${said}`);
-  const target = canMount() ? "a fresh ext4 image" : "a plain folder (no root, no fresh image)";
+  const target = restoreTarget();
   return [
     `${cpu}, ${cores} cores (${features.join(" ")}), ${memoryMiB} MiB, Linux ${kernel}, `,
     `repositories on ${fileSystem}, Node ${node}.\n\n${versions.join("; ")}.\n\n`,

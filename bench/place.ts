@@ -61,6 +61,10 @@ function run(command: string, ...args: string[]): void {
 /** Whether restores get a file system of their own; without root they share the folder's. */
 export const canMount = (): boolean => process.getuid?.() === 0;
 
+/** Where restores go, for people. */
+export const restoreTarget = (): string =>
+  canMount() ? "a fresh ext4 image" : "a plain folder (no root, no fresh image)";
+
 const MIB = 1 << 20;
 
 /** A fresh ext4 with room for a tree of so many bytes and files; a plain folder without root. */

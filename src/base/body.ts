@@ -20,10 +20,11 @@ export function partOf(body: Body, from: number, to: number): Body {
   return { length, pieces: (offset, some) => body.pieces(from + offset, some) };
 }
 
-/** All of a body in memory. */
+/** A copy of all of a body in memory. */
 export async function bytesOf(body: Body): Promise<Buffer> {
+  if (body instanceof Uint8Array) return Buffer.from(body);
   const parts: Uint8Array[] = [];
-  for await (const piece of piecesOf(body)) parts.push(Buffer.from(piece));
+  for await (const piece of body.pieces(0, body.length)) parts.push(Buffer.from(piece));
   return Buffer.concat(parts);
 }
 

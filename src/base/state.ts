@@ -44,6 +44,9 @@ export interface Answers {
   readonly digest: string | null;
 }
 
+/** Whether it is a log of a database of SQLite, or its shared memory, and no database. */
+export const isBesideDatabase = (path: string): boolean => /-(wal|journal|shm)$/.test(path);
+
 /** How a unit is called where one text must do. */
 export const unitId = ({ service, id }: { readonly service: string; readonly id: string }) =>
   `${service}/${id}`;

@@ -11,8 +11,9 @@ import { constants, existsSync, lstatSync } from "node:fs";
 import { mkdir, open, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Failure, toFailure } from "../base/failure.ts";
+import { fill } from "../base/fill.ts";
 import type { Runtime } from "../base/runtime.ts";
-import { unitId } from "../base/state.ts";
+import { isBesideDatabase, unitId } from "../base/state.ts";
 import type { Member } from "../freeze/instance.ts";
 import { makeStageIn, type Stage } from "../freeze/stage.ts";
 import { native } from "../seam/native.ts";
@@ -35,20 +36,17 @@ export interface Captures extends AsyncDisposable {
   readonly units: readonly Captured[];
 }
 
-/** Others' files beside a database, which its copy has in it. */
-const isLog = (path: string) => /-(wal|journal|shm)$/.test(path);
-
-/** What is copied of a member, one by one. */
+/** What is copied of a member, one by one; the copy of a database has in it what lies beside. */
 const copied = ({ unit, paths }: Member): string[] =>
-  unit.engine === "sqlite" ? paths.filter((path) => !isLog(path)) : [...paths];
+  unit.engine === "sqlite" ? paths.filter((path) => !isBesideDatabase(path)) : [...paths];
 
 function ownerOf(path: string): Owner | null {
   const { uid, gid } = lstatSync(path);
   return process.getuid?.() === 0 ? { uid, gid } : null;
 }
 
-const fill = (word: string, by: Readonly<Record<string, string>>): string =>
-  word.replace(/\{([a-z-]+)\}/g, (whole, name: string) => by[name] ?? whole);
+const filled = (word: string, by: Readonly<Record<string, string>>): string =>
+  fill(word, (name) => by[name] ?? null);
 
 /** One stage, and where in it everything lies. */
 class Copies {
@@ -88,12 +86,12 @@ class Copies {
       places.push({ ...space, to: join(await this.folder(ownerOf(space.path)), "copy") });
     }
     for (const words of member.unit.capture?.commands ?? []) {
-      const filled = words.flatMap((word) => {
-        if (!word.includes("{space")) return [fill(word, { path, to })];
-        return places.map((s) => fill(word, { path, to, space: s.at, "space-to": s.to }));
+      const told = words.flatMap((word) => {
+        if (!word.includes("{space")) return [filled(word, { path, to })];
+        return places.map((s) => filled(word, { path, to, space: s.at, "space-to": s.to }));
       });
       const left = deadline - this.runtime.clock.now();
-      await program(this.root, filled, owner, own, left, this.runtime.signal);
+      await program(this.root, told, owner, own, left, this.runtime.signal);
     }
     refuseTorn(member.unit.engine, path, to);
     point(to, places);

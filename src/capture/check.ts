@@ -9,7 +9,7 @@ const look = (path: string) => statSync(path, { throwIfNoEntry: false });
 const torn = (why: string) => new Failure("not_captured", `capture: ${why}`);
 
 /** The first bytes of a file, or of a part of it. */
-export function head(path: string, length: number): Buffer {
+function head(path: string, length: number): Buffer {
   const fd = openSync(path, "r");
   try {
     const bytes = Buffer.alloc(length);

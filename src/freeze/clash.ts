@@ -3,11 +3,10 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { toFailure } from "../base/failure.ts";
 import { below } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
-import type { Instance, RpcStep } from "../instance/descriptor.ts";
-import { listens } from "./find.ts";
-import { act, type Scene } from "./steps/run.ts";
+import type { Instance } from "../instance/descriptor.ts";
+import { askPid, listens } from "./find.ts";
+import type { Scene } from "./steps/run.ts";
 
-const PATIENCE = 2000;
 const LISTENING = "0A";
 
 const read = (path: string): string => {
@@ -62,13 +61,8 @@ async function namesTaken(runtime: Runtime, instance: Instance): Promise<string[
   const taken: string[] = [];
   for (const { name, processes } of services) {
     if (processes.supervised === null) continue;
-    const params = JSON.stringify({ name: processes.supervised });
-    const rest = { path: null, method: "service.status", params, expect: null, until: null };
-    const step: RpcStep = { kind: "rpc", socket, ...rest };
     try {
-      const said = await act(scene, step, runtime.clock.now() + PATIENCE);
-      const { result } = JSON.parse(said) as { result?: { pid?: number } };
-      if ((result?.pid ?? 0) === 0) continue;
+      if ((await askPid(scene, socket, processes.supervised)) === 0) continue;
       taken.push(`name ${processes.supervised} of ${name} runs at ${socket} already`);
     } catch (error) {
       // A name that it does not know is free.

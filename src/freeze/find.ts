@@ -36,6 +36,16 @@ function translate(all: readonly Process[], supervisor: Process, pid: number): P
   return all.find((p) => p.namespace.equals(supervisor.namespace) && p.numbers.at(-1) === pid);
 }
 
+/** The number that zinit, which listens at a socket, says of a service's process; 0: none runs. */
+export async function askPid(scene: Scene, socket: string, supervised: string): Promise<number> {
+  const params = JSON.stringify({ name: supervised });
+  const rest = { path: null, method: "service.status", params, expect: null, until: null };
+  const step: RpcStep = { kind: "rpc", socket, ...rest };
+  const said = await act(scene, step, scene.runtime.clock.now() + PATIENCE);
+  const { result } = JSON.parse(said) as { result?: { pid?: number } };
+  return result?.pid ?? 0;
+}
+
 /** Asks zinit for the number of each service's process. */
 async function supervised(
   runtime: Runtime,
@@ -51,13 +61,8 @@ async function supervised(
   const pids = new Map<string, number[]>();
   for (const { name, processes } of instance.services) {
     if (processes.supervised === null) continue;
-    const params = JSON.stringify({ name: processes.supervised });
-    const rest = { path: null, method: "service.status", params, expect: null, until: null };
-    const step: RpcStep = { kind: "rpc", socket: path, ...rest };
     try {
-      const said = await act(scene, step, runtime.clock.now() + PATIENCE);
-      const { result } = JSON.parse(said) as { result?: { pid?: number } };
-      const inside = result?.pid ?? 0;
+      const inside = await askPid(scene, path, processes.supervised);
       const found = inside === 0 ? undefined : translate(all, process, inside);
       if (inside !== 0 && found === undefined) {
         return `says that ${name} is pid ${inside}, which is no process of its namespace`;

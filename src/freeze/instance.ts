@@ -3,10 +3,11 @@ import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { toBytes } from "../base/bytes.ts";
 import { Failure, toFailure } from "../base/failure.ts";
-import { isWithin } from "../base/path.ts";
+import { below, isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
-import { type Answers, unitId } from "../base/state.ts";
+import { type Answers, isBesideDatabase, unitId } from "../base/state.ts";
 import type { Hook, Instance, Service, StateUnit } from "../instance/descriptor.ts";
+import type { Holding } from "../instance/facts.ts";
 import { native } from "../seam/native.ts";
 import { answersOf, difference } from "./answers.ts";
 import type { Cut } from "./barrier.ts";
@@ -27,6 +28,12 @@ export interface Member {
   readonly unit: StateUnit;
   readonly paths: readonly string[];
 }
+
+/** What is claimed, or chosen, of the instance at a root. */
+export const memberOf = (root: string, { unit, tops }: Pick<Holding, "unit" | "tops">): Member => ({
+  unit,
+  paths: tops.map((top) => below(root, top)),
+});
 
 export interface StillOptions {
   readonly instance: Instance;
@@ -60,9 +67,7 @@ export interface Still {
 
 /** Files that may come to be beside a database until it is cut, and belong to it. */
 export const besides = (unit: StateUnit, path: string): string[] =>
-  unit.engine === "sqlite" && !/-(wal|journal|shm)$/.test(path)
-    ? [`${path}-wal`, `${path}-journal`]
-    : [];
+  unit.engine === "sqlite" && !isBesideDatabase(path) ? [`${path}-wal`, `${path}-journal`] : [];
 
 /** What is cut: no path below another of the same subvolume. */
 function sourcesOf(saved: readonly Member[]): Source[] {

@@ -5,7 +5,7 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { below } from "../base/path.ts";
-import { unitId } from "../base/state.ts";
+import { isBesideDatabase, unitId } from "../base/state.ts";
 import type { Instance, Service } from "./descriptor.ts";
 import { companions, isTold } from "./engines.ts";
 import type { Holding } from "./facts.ts";
@@ -31,7 +31,7 @@ type Proof = "clean" | "silent" | "unclean";
 
 /** The last connection that is closed takes the write-ahead log away; a killed one leaves it. */
 function sqlite(path: string, at: At): Proof {
-  if (/-(wal|journal|shm)$/.test(path)) return "silent";
+  if (isBesideDatabase(path)) return "silent";
   const logs = companions("sqlite", path).filter((name) => !name.endsWith("-shm"));
   if (logs.some((log) => look(at(log)) !== undefined)) return "unclean";
   const mode = bytesAt(at(path), 18, 2);

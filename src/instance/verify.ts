@@ -1,4 +1,4 @@
-/** Reads how a unit is tried on a clone, and puts into texts what their placeholders stand for. */
+/** Reads how a unit is tried on a clone. */
 import type { Verify } from "./descriptor.ts";
 import { command, stepOf } from "./steps.ts";
 import type { Table } from "./toml.ts";
@@ -33,19 +33,4 @@ export function portsOf(table: Table): number[] {
   const wrong = ports.find((port) => port < 1 || port > 65_535);
   if (wrong !== undefined) throw table.fault("ports", `${wrong} is no port`);
   return ports;
-}
-
-/** Whatever a text holds in braces that has a value here, as that value; other braces are data. */
-export function fill<T>(value: T, say: (name: string) => string | null): T {
-  const filled = (one: unknown, key: string): unknown => {
-    if (typeof one === "string") {
-      // Parameters are JSON already: what comes into them is a text of it.
-      if (key === "params") return JSON.stringify(filled(JSON.parse(one), ""));
-      return one.replace(/\{([a-z]+(?::[^{}]+)?)\}/g, (all, name: string) => say(name) ?? all);
-    }
-    if (Array.isArray(one)) return one.map((each) => filled(each, ""));
-    if (one === null || typeof one !== "object") return one;
-    return Object.fromEntries(Object.entries(one).map(([k, v]) => [k, filled(v, k)]));
-  };
-  return filled(value, "") as T;
 }

@@ -20,8 +20,9 @@ export function kept(inner: Store, cache: Cache, { clock, random }: Runtime): St
     async put(path, bytes, ...rest) {
       const token = await inner.put(path, bytes, ...rest);
       const [kind, name] = [kindOf(path), bareName(path)];
-      const isRecord = bytes instanceof Uint8Array && kind !== undefined && name !== null;
-      if (isRecord) await cache.keep(kind, name, bytes, random(8));
+      if (bytes instanceof Uint8Array && kind !== undefined && name !== null) {
+        await cache.keep(kind, name, bytes, random(8));
+      }
       return token;
     },
     async get(path, range, signal) {

@@ -4,7 +4,6 @@
  * Invariants: an object is read only when its bytes are what its name says; one damaged object
  * never stops what does not need it; nothing here removes or replaces an object.
  */
-
 import { type Body, bytesOf, partOf } from "../base/body.ts";
 import { hex } from "../base/bytes.ts";
 import type { Phase } from "../base/event.ts";

@@ -5,10 +5,10 @@
  * killed run left, the next one takes away.
  */
 import { toBytes, toText } from "../base/bytes.ts";
-import { below } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { unitId } from "../base/state.ts";
 import { capture } from "../capture/capture.ts";
+import { memberOf } from "../freeze/instance.ts";
 import type { Facts } from "../instance/facts.ts";
 import type { Choice } from "../instance/select.ts";
 import type { UnitPlan } from "../repo/saving.ts";
@@ -32,10 +32,7 @@ export async function captureUnits(
   const { root } = facts.instance;
   const wanted = taken.filter(({ holding }) => ids.has(unitId(holding.unit)));
   if (wanted.length === 0) return { units, [Symbol.asyncDispose]: async () => undefined };
-  const members = wanted.map(({ holding: { unit, tops } }) => ({
-    unit,
-    paths: tops.map((top) => below(root, top)),
-  }));
+  const members = wanted.map(({ holding }) => memberOf(root, holding));
   const copies = await capture(runtime, root, members);
   const copied = new Map(wanted.map((one, at) => [one, copies.units[at]]));
   const read = units.map((plan, at): UnitPlan => {

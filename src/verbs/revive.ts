@@ -7,6 +7,7 @@
  */
 import { hex, toBytes, toText } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
+import { fill } from "../base/fill.ts";
 import { below } from "../base/path.ts";
 import type { Pointer, Revival } from "../base/revival.ts";
 import type { Runtime } from "../base/runtime.ts";
@@ -19,7 +20,6 @@ import { type Move, type Moved, planMove, startOrder } from "../instance/move.ts
 import { give, type Owner, parseOwners } from "../instance/owners.ts";
 import { remap } from "../instance/pointers.ts";
 import { begin, begunIn, finish, isTaken } from "../instance/taken.ts";
-import { fill } from "../instance/verify.ts";
 import { sectionsOf } from "../repo/units.ts";
 
 export interface ReviveOptions {

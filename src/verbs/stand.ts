@@ -6,7 +6,6 @@
  */
 import { toBytes, toText } from "../base/bytes.ts";
 import { Failure } from "../base/failure.ts";
-import { below } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { unitId } from "../base/state.ts";
 import type { BarrierFields, Stood } from "../base/stood.ts";
@@ -15,6 +14,7 @@ import {
   isIn,
   type Member,
   makeStill,
+  memberOf,
   planStill,
   type Still,
   type StillOptions,
@@ -52,12 +52,6 @@ export interface Planned {
   readonly barrier: BarrierFields;
   readonly require: Least | undefined;
 }
-
-/** One that is claimed, or chosen, with absolute paths. */
-const member = (facts: Facts, { unit, tops }: Holding): Member => ({
-  unit,
-  paths: tops.map((top) => below(facts.instance.root, top)),
-});
 
 /** What is known of a cut, or of the plan of one, besides descriptors. */
 interface Known {
@@ -128,15 +122,16 @@ export async function planStanding(
   rows: readonly InventoryRow[],
   { maxPause, require, stateFolder, captured: asked = new Set() }: StandOptions,
 ): Promise<Planned> {
+  const { root } = facts.instance;
   const planWith = async (captured: ReadonlySet<string>) => {
     const spared = sparedBy(choice, captured);
     const isApart = ({ unit }: Holding) => captured.has(unitId(unit)) || spared.has(unit.service);
     const saved = choice.taken.map(({ holding }) =>
-      captured.has(unitId(holding.unit)) ? null : member(facts, holding),
+      captured.has(unitId(holding.unit)) ? null : memberOf(root, holding),
     );
     const options: StillOptions = {
       instance: facts.instance,
-      members: facts.holdings.filter((h) => !isApart(h)).map((h) => member(facts, h)),
+      members: facts.holdings.filter((h) => !isApart(h)).map((h) => memberOf(root, h)),
       saved: saved.filter((m) => m !== null),
       spared,
       maxPause,

@@ -7,6 +7,7 @@
  */
 import { toText } from "../base/bytes.ts";
 import { Failure, toFailure } from "../base/failure.ts";
+import { fill } from "../base/fill.ts";
 import { below, isWithin } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import { type Answers, unitId } from "../base/state.ts";
@@ -27,7 +28,6 @@ import { readMounts } from "../instance/places.ts";
 import { remap } from "../instance/pointers.ts";
 import type { Choice } from "../instance/select.ts";
 import { matching, textOf } from "../instance/trial.ts";
-import { fill } from "../instance/verify.ts";
 import type { UnitPlan } from "../repo/saving.ts";
 
 interface Planned {
@@ -128,7 +128,7 @@ function trialOf({ root, clone, paths, runtime }: Around, planned: Planned): Tri
   const found = each.length === 0 ? [] : matching(home, each);
   if (each.length > 0 && found.length === 0) return null;
   const own = (one: StateUnit) => paths.filter((p) => p.unit === one).map(({ path }) => path);
-  const all = [...paths].filter((p) => p.unit === planned.unit);
+  const [first = root] = own(planned.unit);
   const mounts = readMounts().map(({ point }) => point);
   const within = mounts.filter((point) => point !== root && isWithin(point, root)).sort();
   const outside = paths.map(({ path }) => path).filter((path) => !isWithin(path, root));
@@ -137,7 +137,7 @@ function trialOf({ root, clone, paths, runtime }: Around, planned: Planned): Tri
     guarded: [root, ...within, ...outside],
     writable: clone.path,
     privileged: process.getuid?.() === 0,
-    ...clone.owner(all[0]?.path ?? root),
+    ...clone.owner(first),
   });
   return {
     service: fill(planned.service, say(null)),

@@ -2,28 +2,25 @@
  * Engines copy their units themselves under live writers: the snapshot comes back at another root,
  * runs there, and has what was acknowledged before each copy began.
  */
-import { chmodSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { hex, unitsOf } from "../../src/index.ts";
-import { world } from "../support/command.ts";
 import { traced } from "../support/processes.ts";
 import { stored } from "../support/stored.ts";
 import { checkDemo } from "./check.ts";
-import { type Demo, startDemo } from "./demo.ts";
+import { startDemo } from "./demo.ts";
 import { has } from "./parts.ts";
 import { dataOf } from "./place.ts";
 import { copiesIn, prepare } from "./revived.ts";
+import { running } from "./running.ts";
 
 const runs = (["python3", "postgres", "sqlite3", "pg_basebackup", "unshare"] as const).every(has);
 
-const w = world();
-chmodSync(w.place.path, 0o711);
-const root = w.at("source");
+const { w, root, demo } = running(runs, { services: ["postgres", "hero_secrets"] });
 const target = w.at("target");
 const staged = () => readdirSync(root).filter((name) => name.startsWith(".holdall"));
-let demo: Demo;
 
 /** The newest snapshot, and what the one that is restored is called. */
 const newest = async () => {
@@ -38,15 +35,6 @@ const levels = async () =>
   );
 let driven = "";
 
-beforeAll(async () => {
-  if (runs) demo = await startDemo({ root, services: ["postgres", "hero_secrets"] });
-}, 120_000);
-
-afterAll(async () => {
-  if (runs) await demo.stop();
-  w[Symbol.dispose]();
-}, 120_000);
-
 describe.runIf(runs)("units that their engines copy under live writers", () => {
   it("are told before, and saved at their own paths", async () => {
     expect(w.run(["init"]).status).toBe(0);
@@ -60,7 +48,7 @@ describe.runIf(runs)("units that their engines copy under live writers", () => {
       /^postgres\/cluster +have its engine copy it: --native/m,
     );
 
-    await demo.drivers.start();
+    await demo().drivers.start();
     await sleep(500);
     const saved = w.run([...live, "--require", "native"]);
     expect(saved.err).toBe("");
@@ -68,7 +56,7 @@ describe.runIf(runs)("units that their engines copy under live writers", () => {
     expect(staged()).toEqual([]);
     driven = hex((await newest()).id);
     await sleep(500);
-    await demo.drivers.stop();
+    await demo().drivers.stop();
     expect(await levels()).toMatchObject({
       "hero_secrets/db": "native, none",
       "postgres/cluster": "native, none",
@@ -77,7 +65,7 @@ describe.runIf(runs)("units that their engines copy under live writers", () => {
   }, 120_000);
 
   it("are copied where their service cannot stand still, and the others are cut", async () => {
-    const [pid = 0] = await demo.supervisor.pids("postgres");
+    const [pid = 0] = await demo().supervisor.pids("postgres");
     await using _ = await traced(pid);
     const dry = w.run(["backup", "--instance", root, "--dry-run"]);
     expect(dry.err).toBe("");
@@ -101,8 +89,8 @@ describe.runIf(runs)("units that their engines copy under live writers", () => {
 
 describe.runIf(runs)("units whose services have ended", () => {
   it("are worth a clean stop as long as what they left proves it", async () => {
-    await demo.supervisor.stop("postgres");
-    await demo.supervisor.stop("hero_secrets");
+    await demo().supervisor.stop("postgres");
+    await demo().supervisor.stop("hero_secrets");
     const ended = "clean-stop, one moment";
     const inventory = w.run(["inventory", root]).out;
     expect(inventory).toMatch(/^postgres\/cluster .* clean-stop +one moment/m);
@@ -115,8 +103,8 @@ describe.runIf(runs)("units whose services have ended", () => {
       "postgres/space": ended,
     });
     // What a killed one leaves.
-    const log = join(dataOf(demo.place, "hero_secrets"), "secrets.db-wal");
-    const pid = join(dataOf(demo.place, "postgres"), "data", "postmaster.pid");
+    const log = join(dataOf(demo().place, "hero_secrets"), "secrets.db-wal");
+    const pid = join(dataOf(demo().place, "postgres"), "data", "postmaster.pid");
     writeFileSync(log, "");
     writeFileSync(pid, "4194303\n");
     const { out } = w.run(["backup", "--instance", root, "--dry-run"]);
@@ -130,8 +118,8 @@ describe.runIf(runs)("units whose services have ended", () => {
 
 describe.runIf(runs)("units that their engines copied", () => {
   it("come back at another root for another user, and have what they must have", async () => {
-    await demo.stop();
-    const place = prepare(demo, target, "www-data");
+    await demo().stop();
+    const place = prepare(demo(), target, "www-data");
     const options = ["--instance", target, "--owner", "nobody=www-data"];
     expect(w.run(["restore", driven, ...options])).toMatchObject({ status: 0, err: "" });
     const links = join(dataOf(place, "postgres"), "data", "pg_tblspc");
@@ -144,13 +132,13 @@ describe.runIf(runs)("units that their engines copied", () => {
       root: target,
       user: "www-data",
       broken: true,
-      services: demo.services,
+      services: demo().services,
     });
     expect(back.silent).toEqual([]);
     const all = await stored(w.at("repo"), w.at("key"));
     const snapshot = all.find(({ id }) => hex(id) === driven);
     if (snapshot === undefined) throw new Error("no snapshot");
-    const report = await checkDemo(target, demo.journal, copiesIn(snapshot), true);
+    const report = await checkDemo(target, demo().journal, copiesIn(snapshot), true);
     expect(report.findings).toEqual([]);
     for (const number of [report.promised, report.forbidden, report.present])
       expect(number).toBeGreaterThan(20);

@@ -3,18 +3,19 @@
  * another root for another user by the command, runs there, and has what it must have.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { hex } from "../../src/index.ts";
-import { MAIN, world } from "../support/command.ts";
+import { MAIN } from "../support/command.ts";
 import { stored } from "../support/stored.ts";
 import { checkDemo, digests } from "./check.ts";
-import { type Demo, startDemo } from "./demo.ts";
+import { startDemo } from "./demo.ts";
 import { has } from "./parts.ts";
 import { dataOf } from "./place.ts";
 import { momentsIn, prepare } from "./revived.ts";
+import { running } from "./running.ts";
 
 const runs = ["python3", "zinit-server", "unshare", "hero_redis", "initdb"].every((part) =>
   has(part as never),
@@ -22,27 +23,15 @@ const runs = ["python3", "zinit-server", "unshare", "hero_redis", "initdb"].ever
 const ended = (child: ChildProcess) =>
   new Promise<number | null>((resolve) => child.on("close", resolve));
 
-const w = world();
-chmodSync(w.place.path, 0o711);
-const root = w.at("source");
+const { w, root, demo } = running(runs);
 const target = join(w.place.path, "a-long-name/".repeat(10), "target");
-let demo: Demo;
 /** Of each unit that the journal has, when the drivers had ended. */
 let hashes: Record<string, string>;
-
-beforeAll(async () => {
-  if (runs) demo = await startDemo({ root });
-}, 120_000);
-
-afterAll(async () => {
-  if (runs) await demo.stop();
-  w[Symbol.dispose]();
-}, 120_000);
 
 describe.runIf(runs)("a running instance", () => {
   it("is saved while it is driven", async () => {
     expect(w.run(["init"]).status).toBe(0);
-    await demo.drivers.start();
+    await demo().drivers.start();
     await sleep(500);
     const argv = [MAIN, "backup", "--instance", root, "--max-pause", "20"];
     const child = spawn(process.execPath, argv, { env: w.env, stdio: ["ignore", "pipe", "pipe"] });
@@ -55,10 +44,10 @@ describe.runIf(runs)("a running instance", () => {
     expect(await ended(child), said).toBe(0);
     expect(said).toMatch(/stood still \d+ ms at \d\d:/);
     await sleep(500);
-    await demo.drivers.stop();
-    hashes = await digests(root, demo.journal);
+    await demo().drivers.stop();
+    hashes = await digests(root, demo().journal);
     expect(w.run([...argv.slice(1), "--tag", "left-alone"]).status).toBe(0);
-    await demo.stop();
+    await demo().stop();
   }, 240_000);
 
   it("says what does not fit before it writes anything", async () => {
@@ -83,7 +72,7 @@ describe.runIf(runs)("a running instance", () => {
   });
 
   it("comes back at a longer root for another user, and has what it must have", async () => {
-    const place = prepare(demo, target, "www-data");
+    const place = prepare(demo(), target, "www-data");
     const options = ["--instance", target, "--owner", "nobody=www-data"];
     const [driven] = await stored(w.at("repo"), w.at("key"));
     if (driven === undefined) throw new Error("nothing was saved");
@@ -109,7 +98,7 @@ describe.runIf(runs)("a running instance", () => {
 
     await using back = await startDemo({ root: target, user: "www-data", broken: true });
     expect(back.silent).toEqual([]);
-    const report = await checkDemo(target, demo.journal, momentsIn(driven));
+    const report = await checkDemo(target, demo().journal, momentsIn(driven));
     expect(report.findings).toEqual([]);
     for (const number of [report.promised, report.forbidden, report.present])
       expect(number).toBeGreaterThan(20);
@@ -124,11 +113,11 @@ describe.runIf(runs)("an instance saved when it was left alone", () => {
     "is the same to its clients at %s, for %s",
     async (folder, user) => {
       const other = join(w.place.path, folder);
-      prepare(demo, other, user);
+      prepare(demo(), other, user);
       const options = ["--instance", other, "--owner", `nobody=${user}`, "--no-start"];
       expect(w.run(["restore", "latest", ...options]).status).toBe(0);
       await using _ = await startDemo({ root: other, user });
-      expect(await digests(other, demo.journal)).toEqual(hashes);
+      expect(await digests(other, demo().journal)).toEqual(hashes);
     },
     120_000,
   );

@@ -4,7 +4,6 @@
  */
 import { spawn } from "node:child_process";
 import {
-  chmodSync,
   closeSync,
   existsSync,
   openSync,
@@ -15,14 +14,14 @@ import {
 } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { unitsOf } from "../../src/index.ts";
-import { MAIN, world } from "../support/command.ts";
+import { MAIN } from "../support/command.ts";
 import { stored } from "../support/stored.ts";
-import { type Demo, startDemo } from "./demo.ts";
 import { has } from "./parts.ts";
 import { dataOf } from "./place.ts";
 import { prepare, started } from "./revived.ts";
+import { running } from "./running.ts";
 import { until } from "./supervisor.ts";
 
 const COUNTED = [
@@ -43,21 +42,9 @@ const runs = [
   "postgres",
 ].every((part) => has(part as never));
 
-const w = world();
-chmodSync(w.place.path, 0o711);
-const root = w.at("source");
+const { w, root, demo } = running(runs);
 const backup = ["backup", "--instance", root, "--max-pause", "20", "--verify"];
-let demo: Demo;
 let verifiedId = "";
-
-beforeAll(async () => {
-  if (runs) demo = await startDemo({ root });
-}, 120_000);
-
-afterAll(async () => {
-  if (runs) await demo.stop();
-  w[Symbol.dispose]();
-}, 120_000);
 
 /** Folders that hold a View or a clone. */
 const stages = () =>
@@ -103,7 +90,8 @@ describe.runIf(runs)("a cut", () => {
     expect(said.filter(({ answers }) => answers.digest !== null)).toHaveLength(2);
     expect(stages()).toEqual([]);
     // The sockets are those of the running services, who answer.
-    for (const name of demo.services) expect((await demo.pids())[name]?.length).toBeGreaterThan(0);
+    for (const name of demo().services)
+      expect((await demo().pids())[name]?.length).toBeGreaterThan(0);
   }, 120_000);
 
   it("leaves nobody and nothing when holdall is killed while it is tried", async () => {
@@ -121,7 +109,7 @@ describe.runIf(runs)("a cut", () => {
   }, 120_000);
 
   it("is no snapshot when an engine does not start on it: a byte of a control file", async () => {
-    const control = join(dataOf(demo.place, "postgres"), "data/global/pg_control");
+    const control = join(dataOf(demo().place, "postgres"), "data/global/pg_control");
     flip(control, 60);
     const { status, out, err } = w.run(backup);
     flip(control, 60);
@@ -138,8 +126,8 @@ describe.runIf(runs)("a cut", () => {
 
 describe.runIf(runs)("what was recorded", () => {
   it("is compared when the supervisor has started each service, in their order", async () => {
-    const place = prepare(demo, w.at("one"), "nobody");
-    await using _ = started(demo, place);
+    const place = prepare(demo(), w.at("one"), "nobody");
+    await using _ = started(demo(), place);
     const { instance } = w.json(["restore", verifiedId, "--instance", place.root]) as {
       instance: Record<string, string[]>;
     };
@@ -152,8 +140,8 @@ describe.runIf(runs)("what was recorded", () => {
   }, 120_000);
 
   it("differs by one key, and the unit is named with both counts", async () => {
-    const place = prepare(demo, w.at("two"), "nobody");
-    await using _ = started(demo, place, (text) => {
+    const place = prepare(demo(), w.at("two"), "nobody");
+    await using _ = started(demo(), place, (text) => {
       const at = '"var/sockets/redis/redis.sock"';
       const more = `{ redis = ${at}, command = ["SET", "one", "more"], expect = "OK" }`;
       const steps = `steps = [{ run = ["bin/start", "redis"] }, ${more}]`;
@@ -176,12 +164,12 @@ describe.runIf(runs)("a place where somebody runs", () => {
     });
 
   it("is told before anything is written, and left alone without a start", async () => {
-    const place = prepare(demo, w.at("three"), "nobody");
+    const place = prepare(demo(), w.at("three"), "nobody");
     const path = w.at("taken.sock");
     const [port, socket] = [await listen(0), await listen(path)];
     const { port: number } = port.address() as { port: number };
     try {
-      await using _ = started(demo, place, (text) =>
+      await using _ = started(demo(), place, (text) =>
         text
           .replace('name = "postgres"\n', `name = "postgres"\nports = [${number}]\n`)
           .replace('socket = "var/sockets/redis/redis.sock"', `socket = "${path}"`),

@@ -1,9 +1,9 @@
 /** How a unit is tried is read with its faults, and texts get what their placeholders stand for. */
 import { describe, expect, it } from "vitest";
+import { fill } from "../../src/base/fill.ts";
 import { validate } from "../../src/instance/load.ts";
 import { parseInstance } from "../../src/instance/parse.ts";
 import { matching, textOf } from "../../src/instance/trial.ts";
-import { fill } from "../../src/instance/verify.ts";
 import { put } from "../support/instance.ts";
 import { temporary } from "../support/tree.ts";
 
