@@ -1,6 +1,5 @@
 /** What every freezer promises, run for every implementation on a file system that it is for. */
 import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import {
   lstatSync,
   mkdirSync,
@@ -11,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Freezer } from "../../src/freeze/freezer.ts";
@@ -177,9 +177,11 @@ for line in iter(sys.stdin.readline, ""):
 function mapped(file: string): ((letter: string) => Promise<void>) & { end(): void } {
   const stdio = ["pipe", "pipe", "inherit"] as const;
   const { stdin, stdout } = spawn("python3", ["-c", MAPPED, file], { stdio: [...stdio] });
+  // By lines: a line may come in two pieces, and half of one is no answer to the next letter.
+  const answers = createInterface(stdout)[Symbol.asyncIterator]();
   const store = async (letter: string) => {
-    stdin?.write(`${letter}\n`);
-    if (stdout) await once(stdout, "data");
+    stdin.write(`${letter}\n`);
+    await answers.next();
   };
-  return Object.assign(store, { end: () => stdin?.end() });
+  return Object.assign(store, { end: () => stdin.end() });
 }
