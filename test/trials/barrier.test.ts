@@ -2,14 +2,15 @@
  * Barriers over the running demo instance, judged by the oracle: nothing acknowledged is lost,
  * nothing is torn, out of order, or from after the first continue.
  *
- * `HOLDALL_TRIALS=200` runs more, and writes `ledger.md`; `SEED=17 HOLDALL_TRIALS=1` repeats one.
+ * `HOLDALL_TRIALS=200` runs those of them that `ledger.md` has not, and writes them there;
+ * `SEED=17 HOLDALL_TRIALS=1` repeats one.
  */
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import type { FreezerKind } from "../../src/freeze/freezer.ts";
 import type { Kind } from "../support/mounts.ts";
 import { ground, runs } from "./ground.ts";
-import { type Row, row, summary, writeDown } from "./ledger.ts";
+import { type Row, row, seedsIn, summary, writeDown } from "./ledger.ts";
 import { trial } from "./trial.ts";
 
 const FIRST = Number(process.env.SEED ?? 1);
@@ -24,7 +25,9 @@ const PLACES: readonly (readonly [Kind, FreezerKind])[] = [
   ["ext4", "copy"],
 ];
 
-const seeds = Array.from({ length: COUNT }, (_, at) => FIRST + at);
+const goesOn = process.env.HOLDALL_TRIALS !== undefined && process.env.SEED === undefined;
+const known = goesOn ? seedsIn(LEDGER) : new Set<number>();
+const seeds = Array.from({ length: COUNT }, (_, at) => FIRST + at).filter((s) => !known.has(s));
 const done: Row[] = [];
 
 describe.runIf(runs)("a cut of the running demo instance", () => {

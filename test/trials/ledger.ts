@@ -60,9 +60,16 @@ function rowsOf(text: string): Row[] {
   });
 }
 
+const rowsIn = (file: string): Row[] =>
+  existsSync(file) ? rowsOf(readFileSync(file, "utf8")) : [];
+
+/** The seeds whose trials are written down in a file, which may be there or not. */
+export const seedsIn = (file: string): ReadonlySet<number> =>
+  new Set(rowsIn(file).map(({ seed }) => Number(seed)));
+
 /** Puts a row in its place by its seed, in a file that may be there or not. */
 export function writeDown(file: string, added: Row): void {
-  const before = existsSync(file) ? rowsOf(readFileSync(file, "utf8")) : [];
+  const before = rowsIn(file);
   const rows = [...before.filter(({ seed }) => seed !== added.seed), added];
   rows.sort((a, b) => Number(a.seed) - Number(b.seed));
   const text = [
