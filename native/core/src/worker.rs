@@ -26,6 +26,8 @@ const BLOCK_CHUNKS: usize = 1 << 13;
 /// Ids of one list page: between these, ending where an id's low bits are zero.
 const LIST_AVERAGE: u8 = 0xff;
 const LIST_MOST: usize = 2048;
+/// Pages after one that compresses which are not tried: together, what one cut chunk has.
+const UNTRIED: usize = 15;
 
 /// What all workers of one job share about chunks.
 pub struct Chunks {
@@ -105,6 +107,8 @@ pub struct Worker {
     probe: Compressor<'static>,
     packed: Vec<u8>,
     expander: Expander,
+    /// Pages that are taken for compressible as the one before was.
+    untried: usize,
     /// The read buffer, kept from file to file.
     pub buffer: Vec<u8>,
 }
@@ -119,6 +123,7 @@ impl Worker {
             probe,
             packed: Vec::new(),
             expander: Expander::default(),
+            untried: 0,
             buffer: Vec::new(),
         })
     }
@@ -157,17 +162,22 @@ impl Worker {
         Ok(id)
     }
 
-    /// Whether samples of the data do not compress.
+    /// Whether a sample of the data does not compress. Trying every page of a database would be to
+    /// compress it twice; where one that does not is taken along, only time is lost.
     fn is_dense(&mut self, data: &[u8]) -> bool {
         if data.len() < 4096 {
             return false;
         }
+        if data.len() == PAGE_BYTES && self.untried > 0 {
+            self.untried -= 1;
+            return false;
+        }
         let middle = (data.len() - 4096) / 2;
         let mut out = [0u8; 4352];
-        match self.probe.compress_to_buffer(&data[middle..middle + 4096], &mut out[..]) {
-            Ok(n) => n > 3990,
-            Err(_) => true,
-        }
+        let tried = self.probe.compress_to_buffer(&data[middle..middle + 4096], &mut out[..]);
+        let dense = tried.map_or(true, |n| n > 3990);
+        self.untried = if dense { 0 } else { UNTRIED };
+        dense
     }
 
     fn flush(&mut self, which: usize) -> Result<()> {
@@ -223,6 +233,8 @@ impl Worker {
     /// Stores the chunks of `data` that `lengths` gave; returns their ids.
     pub fn store(&mut self, mut data: &[u8], lengths: &[usize]) -> Result<Vec<u8>> {
         let mut ids = Vec::with_capacity(lengths.len() * 32);
+        // Another file's pages say nothing of this one's.
+        self.untried = 0;
         for n in lengths {
             let (part, rest) = data.split_at(*n);
             ids.extend_from_slice(&self.chunk(DATA, part)?);
