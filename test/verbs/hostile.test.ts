@@ -48,6 +48,17 @@ function empty(repo: string): void {
 /** The manifest pages of one case: the first is the root. */
 class Pages {
   readonly all: Buffer[] = [];
+  readonly blocks: Part[] = [];
+
+  /** A block of data; each chunk has the id of what it is said to be. */
+  data(...chunks: { bytes: Buffer; said?: Buffer }[]): Buffer[] {
+    const ids = chunks.map(({ bytes, said }) => keyed(ID_KEYS[0] ?? fill(0), said ?? bytes));
+    const payload = Buffer.concat(chunks.map(({ bytes }) => bytes));
+    const rows = chunks.map(({ bytes }, at) => [ids[at] ?? fill(0), bytes.length]);
+    const plain = payload.length;
+    this.blocks.push({ kind: 0, codec: 0, plain, payload, chunks: rows as Part["chunks"] });
+    return ids;
+  }
 
   add(page: Value): Buffer {
     const bytes = encode(page);
@@ -59,13 +70,15 @@ class Pages {
     return this.add(leaf(...entries.map(entry)));
   }
 
-  sealed(): Buffer {
+  /** Packs of data and of pages. */
+  sealed(): Buffer[] {
     const parts = this.all.map((payload): Part => {
       const id = keyed(ID_KEYS[1] ?? fill(0), payload);
       const chunks: Part["chunks"] = [[id, payload.length]];
       return { kind: 1, codec: 0, plain: payload.length, payload, chunks };
     });
-    return sealPack(parts, fill(0x77));
+    const data = this.blocks.length > 0 ? [sealPack(this.blocks, fill(0x78))] : [];
+    return [...data, sealPack(parts, fill(0x77))];
   }
 }
 
@@ -158,9 +171,10 @@ async function attempt(make: Make) {
   empty(at("repo"));
   const pages = new Pages();
   const root = make(pages, outside);
-  const pack = pages.sealed();
-  const name = objectName(pack);
-  put(at("repo"), `packs/${name.slice(0, 2)}/${name}`, pack);
+  for (const pack of pages.sealed()) {
+    const name = objectName(pack);
+    put(at("repo"), `packs/${name.slice(0, 2)}/${name}`, pack);
+  }
   const messages: string[] = [];
   const runtime = systemRuntime({
     emit: (e) => {
@@ -199,4 +213,24 @@ it.each(LEGAL)("%s reaches nothing outside", async (_name, replaces, make) => {
   const { place, at } = await attempt(make);
   using _ = place;
   expect(lstatSync(at("target/d")).isSymbolicLink()).toBe(!replaces);
+});
+
+it("a chunk that is not what its id says costs its file, and none of its neighbours", async () => {
+  const [first, second, third] = [1, 2, 3].map((n) => Buffer.alloc(4096, n)) as [
+    Buffer,
+    Buffer,
+    Buffer,
+  ];
+  const { place, at, messages } = await attempt((p) => {
+    const ids = p.data({ bytes: first }, { bytes: fill(9, 4096), said: second }, { bytes: third });
+    const other = [ids[0], ids[2]] as Buffer[];
+    return p.leaf(
+      { name: "bad", size: 12_288n, content: Buffer.concat(ids) },
+      { name: "good", size: 8192n, content: Buffer.concat(other) },
+    );
+  });
+  using _ = place;
+  expect(messages.filter((m) => /holds other bytes/.test(m))).toHaveLength(2);
+  expect(readFileSync(at("target/bad"))).toEqual(Buffer.concat([first, Buffer.alloc(4096), third]));
+  expect(readFileSync(at("target/good"))).toEqual(Buffer.concat([first, third]));
 });
