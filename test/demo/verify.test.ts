@@ -15,9 +15,11 @@ import {
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { listens } from "../../src/freeze/find.ts";
 import { unitsOf } from "../../src/index.ts";
 import { MAIN } from "../support/command.ts";
 import { stored } from "../support/stored.ts";
+import { digest } from "../support/tree.ts";
 import { has } from "./parts.ts";
 import { dataOf } from "./place.ts";
 import { prepare, started } from "./revived.ts";
@@ -190,5 +192,37 @@ describe.runIf(runs)("a place where somebody runs", () => {
       port.close();
       socket.close();
     }
+  }, 120_000);
+
+  it("is told of every name that its supervisor runs already, before anything is written", async () => {
+    const place = prepare(demo(), w.at("four"), "nobody");
+    const socket = join(root, "var/sockets/zinit/zinit.sock");
+    await using _ = started(demo(), place, (text) =>
+      text
+        .replace('socket = "var/sockets/zinit/zinit.sock"', `socket = "${socket}"`)
+        .replace('supervised = "redis"', 'supervised = "another"'),
+    );
+    const restore = ["restore", verifiedId, "--instance", place.root];
+    const before = digest(place.root);
+    const { status, err } = w.run(restore);
+    // It does not know the one, and the drivers do not run.
+    const free = ["redis", "hero_agent"];
+    const names = demo().services.filter((name) => !free.includes(name));
+    const told = [...err.matchAll(/name (\S+) of (\S+) runs at (\S+) already$/gm)];
+    const lines = names.map((name) => [name, name, socket]);
+    expect(told.map(([, ...words]) => words).sort()).toEqual(lines.sort());
+    const many = `: ${names.length} things that its services declare, others have; nothing written`;
+    expect(err).toContain(`holdall: ${place.root}${many}\n`);
+    expect(status).toBe(1);
+    const dry = w.json([...restore, "--dry-run"]) as { instance: Record<string, string[]> };
+    expect(dry.instance.clashes).toHaveLength(names.length);
+    const zinit = listens(socket) ?? 0;
+    process.kill(zinit, "SIGSTOP");
+    const silent = w.run(restore);
+    process.kill(zinit, "SIGCONT");
+    expect(silent.err).toMatch(/name \S+ of \S+ may run there already: .*zinit.sock: no answer/);
+    expect(silent.status).toBe(1);
+    expect(digest(place.root)).toBe(before);
+    expect(w.run([...restore, "--no-start"]).status).toBe(0);
   }, 120_000);
 });
