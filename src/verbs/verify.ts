@@ -61,6 +61,21 @@ export function planVerify({ instance }: Facts, { taken }: Choice): VerifyPlan {
   return { trials, verified: { units: shown.map(unitId), not } };
 }
 
+/**
+ * Fails with `permission` where nothing can be kept apart from the instance: before anybody stands
+ * still for a cut that could not be tried.
+ */
+export async function refuseUntried(
+  runtime: Runtime,
+  { instance: { root } }: Facts,
+  { trials }: VerifyPlan,
+): Promise<void> {
+  if (trials.length === 0) return;
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const options = { root, guarded: [root], writable: root, privileged: uid === 0, uid, gid };
+  await refuseOpen({ ...sceneOf(runtime, root, [], ""), enclosure: enclose(options) });
+}
+
 /** Everything that the services to be tried have in the View, and what of it is not saved. */
 function cloned(facts: Facts, choice: Choice, units: readonly UnitPlan[], services: Set<string>) {
   const { root } = facts.instance;

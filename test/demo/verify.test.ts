@@ -3,15 +3,7 @@
  * what comes back: with real engines, and with a fault planted for each way in which that can fail.
  */
 import { spawn } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -24,6 +16,7 @@ import { has } from "./parts.ts";
 import { dataOf } from "./place.ts";
 import { prepare, started } from "./revived.ts";
 import { running } from "./running.ts";
+import { flip, stages } from "./saved.ts";
 import { until } from "./supervisor.ts";
 
 const COUNTED = [
@@ -48,22 +41,7 @@ const { w, root, demo } = running(runs);
 const backup = ["backup", "--instance", root, "--max-pause", "20", "--verify"];
 let verifiedId = "";
 
-/** Folders that hold a View or a clone. */
-const stages = () =>
-  [root, join(root, "var")].flatMap((folder) =>
-    readdirSync(folder).filter((name) => name.startsWith(".holdall-view-")),
-  );
-
 const snapshots = () => stored(w.at("repo"), w.at("key"));
-
-/** Turns one bit of a file; nobody has it open afterwards. */
-function flip(path: string, at: number): void {
-  const fd = openSync(path, "r+");
-  const byte = Buffer.alloc(1);
-  readSync(fd, byte, 0, 1, at);
-  writeSync(fd, Buffer.of((byte[0] ?? 0) ^ 1), 0, 1, at);
-  closeSync(fd);
-}
 
 const readOr = (path: string) => {
   try {
@@ -90,7 +68,7 @@ describe.runIf(runs)("a cut", () => {
     expect(said.map((one) => one.id).sort()).toEqual(COUNTED);
     for (const { answers } of said) expect(answers.count).toBeGreaterThan(0);
     expect(said.filter(({ answers }) => answers.digest !== null)).toHaveLength(2);
-    expect(stages()).toEqual([]);
+    expect(stages(root)).toEqual([]);
     // The sockets are those of the running services, who answer.
     for (const name of demo().services)
       expect((await demo().pids())[name]?.length).toBeGreaterThan(0);
@@ -107,7 +85,7 @@ describe.runIf(runs)("a cut", () => {
     await until("nothing is tried", 60, async () => (inside().length > 0 ? true : null));
     child.kill("SIGKILL");
     await until("somebody lives on", 10, async () => (inside().length === 0 ? true : null));
-    expect(stages().length).toBeGreaterThan(0);
+    expect(stages(root).length).toBeGreaterThan(0);
   }, 120_000);
 
   it("is no snapshot when an engine does not start on it: a byte of a control file", async () => {
@@ -122,7 +100,7 @@ describe.runIf(runs)("a cut", () => {
     expect(out).not.toContain("saved");
     expect(await snapshots()).toHaveLength(1);
     // Nor is there anything of the run that was killed.
-    expect(stages()).toEqual([]);
+    expect(stages(root)).toEqual([]);
   }, 120_000);
 });
 
