@@ -107,4 +107,13 @@ describe.runIf(runs)("an ordinary user whose instance runs", () => {
     expect(out).toBe("");
     expect(stages(root)).toEqual([]);
   }, 120_000);
+
+  it.runIf(given)(
+    "is refused where he cannot look into who is named in a pid file",
+    () => {
+      const { out } = withoutNamespaces(["backup", "--instance", root, "--dry-run"]);
+      expect(out).toMatch(/^cannot stand still: postgres \(pid \d+\) belongs to another user: /m);
+    },
+    120_000,
+  );
 });
