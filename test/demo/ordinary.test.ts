@@ -109,10 +109,14 @@ describe.runIf(runs)("an ordinary user whose instance runs", () => {
   }, 120_000);
 
   it.runIf(given)(
-    "is refused where he cannot look into who is named in a pid file",
+    "has nobody taken for still into whom he cannot look",
     () => {
       const { out } = withoutNamespaces(["backup", "--instance", root, "--dry-run"]);
-      expect(out).toMatch(/^cannot stand still: postgres \(pid \d+\) belongs to another user: /m);
+      expect(out).toMatch(
+        /^cannot stand still: hero_foundry \(pid \d+\) of hero_foundry belongs to another user: /m,
+      );
+      // A pid file alone has its number.
+      expect(out).toMatch(/^not stopped, copied by its engine: .*\bpostgres$/m);
     },
     120_000,
   );

@@ -8,7 +8,7 @@ import { type Demo, type DemoOptions, startDemo } from "./demo.ts";
 export function running(runs: boolean, options: Omit<DemoOptions, "root"> = {}) {
   const w = world();
   // Who its services run as gets through.
-  chmodSync(w.place.path, 0o755);
+  chmodSync(w.place.path, 0o711);
   const root = w.at("source");
   let started: Demo | undefined;
 
