@@ -245,8 +245,9 @@ export async function planRevival(
  * services in the order in which they depend on each other, unless something was not restored.
  *
  * Fails with `clash` before it writes when somebody has what the services are to bind, with
- * `not_recovered` when a cluster cannot be made fit, `not_started` when a service does not start or answer, `differs` when one has other than the
- * backup recorded, and with what `bring` fails.
+ * `not_recovered` when a cluster cannot be made fit for its root, `not_started` when a service does
+ * not start or answer, `differs` when one has other than the backup recorded, and with what `bring`
+ * fails.
  */
 export async function revive<R extends { readonly troubles: number }>(
   runtime: Runtime,

@@ -107,7 +107,7 @@ function turn(clone: Clone, unit: StateUnit, path: string): void {
   }
 }
 
-/** Where recovery of a unit's clone makes tablespaces, to be seen there: what the clone has of them. */
+/** Where a recovery makes tablespaces again, and what of the clone is to be seen there. */
 function late(clone: Clone, unit: StateUnit, path: string): [string, string][] {
   return lateSpaces(unit.engine, clone.at(path)).map(({ oid, at }): [string, string] => {
     if (clone.has(clone.at(at))) return [clone.at(at), at];

@@ -12,6 +12,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -79,13 +80,15 @@ async function started(place: Place): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: supervisor.end };
 }
 
+const said = (name: string, ...words: string[]) =>
+  spawnSync(needed(name), words, { encoding: "utf8" }).stdout;
+const beginOf = (cluster: string) =>
+  /REDO location: +(\S+)/.exec(said("pg_controldata", "-D", cluster))?.[1] ?? "";
+
 /** What the engine's own reader finds from where recovery begins. */
 function dumped(cluster: string): string[] {
-  const run = (name: string, ...words: string[]) =>
-    spawnSync(needed(name), words, { encoding: "utf8" }).stdout;
-  const begins = /REDO location: +(\S+)/.exec(run("pg_controldata", "-D", cluster))?.[1] ?? "";
   const log = join(cluster, "pg_wal");
-  const text = run("pg_waldump", "--rmgr=Tablespace", "-p", log, "-s", begins);
+  const text = said("pg_waldump", "--rmgr=Tablespace", "-p", log, "-s", beginOf(cluster));
   return [...text.matchAll(/desc: CREATE (\d+ "[^"]*")/g)].map(([, what = ""]) => what);
 }
 
@@ -107,9 +110,18 @@ describe.runIf(runs)("a tablespace made after the last checkpoint", () => {
       ...[fill, "DROP TABLE filler"],
     );
     const cluster = clusterOf(place);
-    const found = lateSpaces("postgres", cluster).map(({ oid, at }) => `${oid} "${at}"`);
-    expect(found).toEqual(dumped(cluster));
-    expect(found).toHaveLength(1);
+    const find = (path: string) =>
+      lateSpaces("postgres", path).map(({ oid, at }) => `${oid} "${at}"`);
+    expect(find(cluster)).toEqual(dumped(cluster));
+    expect(find(cluster)).toHaveLength(1);
+    // A copy by pg_basebackup says itself where its recovery begins.
+    const copy = w.at("copy");
+    execFileSync("cp", ["-a", cluster, copy]);
+    writeFileSync(join(copy, "backup_label"), `START WAL LOCATION: ${beginOf(cluster)} (file 0)\n`);
+    rmSync(join(copy, "global/pg_control"));
+    expect(find(copy)).toEqual(find(cluster));
+    rmSync(join(copy, "backup_label"));
+    expect(find(copy)).toEqual([]);
   }, 60_000);
 
   it("comes up on a clone of the cut, where its path leads into the clone", () => {
