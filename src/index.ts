@@ -147,4 +147,4 @@ export {
 export { type Stats, stats } from "./verbs/stats.ts";
 export { type SyncOptions, type SyncResult, sync } from "./verbs/sync.ts";
 export { type UndeleteOptions, type UndeleteResult, undelete } from "./verbs/undelete.ts";
-export { planVerify, type VerifyPlan, verify } from "./verbs/verify.ts";
+export { planVerify, refuseUntried, type VerifyPlan, verify } from "./verbs/verify.ts";

@@ -67,6 +67,7 @@ const TABLE = {
   not_still: [22, "see who would be stopped with: holdall backup --instance ROOT --dry-run", false],
   not_started: [24, "its state is restored; see what the service says, and start it again", false],
   not_captured: [26, "see the unit's capture in its descriptor, and what its engine says", false],
+  not_recovered: [24, "see to what it says, and run the restore again: it goes on", false],
   differs: [24, "its state is restored; see what the service says before it is used", false],
   clash: [1, "end what is in the way, or bring the state back alone with: --no-start", false],
   not_verified: [

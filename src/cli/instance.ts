@@ -12,6 +12,7 @@ import {
   livePlans,
   planStanding,
   planVerify,
+  refuseUntried,
   type Standing,
   shown,
   stand,
@@ -117,6 +118,7 @@ export async function prepare(session: Session, flags: InstanceFlags): Promise<P
     : null;
   const captured = paused?.captured ?? able.all;
   const tries = flags.verify === true ? planVerify(facts, choice) : null;
+  if (tries !== null) await refuseUntried(runtime, facts, tries);
   const rebuild = (unit: string) =>
     found.rows.find((row) => `${row.service}/${row.unit}` === unit)?.rebuild ?? "";
   const plan: Plan = {

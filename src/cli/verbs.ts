@@ -65,7 +65,7 @@ const RESTORE: Verb = {
   notes: [
     "With --to, each saved path of a whole snapshot lies below the folder by its full path; the contents of snapshot:path lie directly in it. What already matches is not rewritten; a restore that was interrupted is finished by the next one.",
     "Paths that could not be restored as they were are listed, the rest is restored, and the exit status is 3.",
-    "With --instance, the root holds its own configuration and descriptors, and no state yet. Absolute paths inside the state (tablespaces, borrowed git objects) are made to fit, then services start in the order of their dependencies and are asked for their health. What does not fit is said before anything is written; so is a port, a socket or a name that somebody who runs has, unless nothing is to start. What a backup with --verify counted is compared with what each service answers (status 24).",
+    "With --instance, the root holds its own configuration and descriptors, and no state yet. Absolute paths inside the state (tablespaces, borrowed git objects) are made to fit (a PostgreSQL that would make a tablespace again at the source's path is recovered first), then services start in the order of their dependencies and are asked for their health. What does not fit is said before anything is written; so is a port, a socket or a name that somebody who runs has, unless nothing is to start. What a backup with --verify counted is compared with what each service answers (status 24).",
     "--dry-run prints a line for each change: + would be made, C rewritten, M given other metadata, - removed. Entries are compared by kind, size, time, owner and mode.",
   ],
   examples: [

@@ -5,7 +5,7 @@ import { below } from "../base/path.ts";
 import type { Runtime } from "../base/runtime.ts";
 import type { Instance } from "../instance/descriptor.ts";
 import { askPid, listens } from "./find.ts";
-import type { Scene } from "./steps/run.ts";
+import { isRefusal, type Scene } from "./steps/run.ts";
 
 const LISTENING = "0A";
 
@@ -59,14 +59,18 @@ async function namesTaken(runtime: Runtime, instance: Instance): Promise<string[
   if (listens(socket) === null) return [];
   const scene: Scene = { runtime, root, databases: [], marker: "" };
   const taken: string[] = [];
-  for (const { name, processes } of services) {
+  for (const { name: service, processes } of services) {
     if (processes.supervised === null) continue;
+    const name = `name ${processes.supervised} of ${service}`;
     try {
       if ((await askPid(scene, socket, processes.supervised)) === 0) continue;
-      taken.push(`name ${processes.supervised} of ${name} runs at ${socket} already`);
+      taken.push(`${name} runs at ${socket} already`);
     } catch (error) {
-      // A name that it does not know is free.
-      if (toFailure(error).code === "interrupted") throw error;
+      const { code, message } = toFailure(error);
+      if (code === "interrupted") throw error;
+      // A name that it does not know is free; one that it says nothing of may be anybody's.
+      if (isRefusal(message)) continue;
+      return [...taken, `${name} may run there already: ${message}`];
     }
   }
   return taken;

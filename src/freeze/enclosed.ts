@@ -12,7 +12,8 @@ import { Failure } from "../base/failure.ts";
 import { type Enclosure, environment, type Scene, wordsOf } from "./steps/run.ts";
 
 /**
- * Fixed; what is to be run comes as arguments: so many paths, the writable one, the words. The
+ * Fixed; what is to be run comes as arguments: so many paths, the writable one, so many pairs of
+ * what is to be seen where, the words. The
  * shell stays as the first process: a change of user forgets with whom to die, and all die with the
  * first.
  */
@@ -22,7 +23,12 @@ while [ "$n" -gt 0 ]; do
   n=$((n - 1)); shift
 done
 mount --bind "$1" "$1" && mount -o remount,bind,rw "$1" || exit 126
-shift; "$@"; exit "$?"`;
+n=$2; shift 2
+while [ "$n" -gt 0 ]; do
+  mount --bind "$1" "$2" || exit 126
+  n=$((n - 1)); shift 2
+done
+"$@"; exit "$?"`;
 
 export interface EncloseOptions {
   /** Root of the running instance. */
@@ -30,6 +36,8 @@ export interface EncloseOptions {
   /** Paths that must not be written to; none below another comes before it. */
   readonly guarded: readonly string[];
   readonly writable: string;
+  /** Folders, and which other folder each is to be seen at. */
+  readonly seen?: readonly (readonly [string, string])[];
   readonly uid: number;
   readonly gid: number;
   /** Run by root; others get namespaces of a user namespace of their own. */
@@ -37,7 +45,7 @@ export interface EncloseOptions {
 }
 
 export function enclose(options: EncloseOptions): Enclosure {
-  const { root, guarded, writable, uid, gid, privileged } = options;
+  const { root, guarded, writable, seen = [], uid, gid, privileged } = options;
   const there = guarded.filter((path) => existsSync(path));
   const dies = ["setpriv", "--pdeathsig", "KILL", "--"];
   const namespaces = ["--net", "--pid", "--ipc", "--mount", "--fork", "--kill-child=KILL", "--"];
@@ -49,17 +57,19 @@ export function enclose(options: EncloseOptions): Enclosure {
     ...["unshare", ...namespaces, "sh", "-c", ENTER, "sh", String(there.length)],
     ...there,
     writable,
+    String(seen.length),
+    ...seen.flat(),
     ...user,
   ];
   return { prefix, root };
 }
 
-/** Fails with `permission` where nothing can be enclosed. */
-export async function refuseOpen(scene: Scene): Promise<void> {
+/** Fails with `permission` where nothing can be enclosed; `what` needs it. */
+export async function refuseOpen(scene: Scene, what = "--verify"): Promise<void> {
   const [first, rest] = wordsOf(scene, ["true"]);
   await promisify(execFile)(first, rest).catch((error: { stderr?: string; message: string }) => {
     const why = (error.stderr || error.message).trim().split("\n").at(-1) ?? "";
-    const message = `--verify needs namespaces of its own, and there are none: ${why.slice(0, 200)}`;
+    const message = `${what} needs namespaces of its own, and there are none: ${why.slice(0, 200)}`;
     throw new Failure("permission", message, error);
   });
 }

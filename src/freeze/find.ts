@@ -87,8 +87,9 @@ async function ofService(
   if (pidFile !== null && !told) {
     const text = await readFile(below(root, pidFile), "utf8").catch(() => "");
     const named = all.find((p) => p.pid === Number.parseInt(text, 10));
-    // A number alone may be anybody's by now.
-    if (named && (named.holds.length > 0 || executable !== null)) found.push(named.pid);
+    // A number alone may be anybody's by now, but who cannot be looked at may be the service.
+    const { holds = [], seen = true } = named ?? {};
+    if (named && (holds.length > 0 || executable !== null || !seen)) found.push(named.pid);
   }
   if (socket !== null) found.push(listens(below(root, socket)));
   if (cgroup !== null) {

@@ -39,7 +39,7 @@ function sqlite(path: string, at: At): Proof {
 }
 
 /** `state` of a control file after a shutdown: DB_SHUTDOWNED. */
-const SHUT_DOWN = 1;
+export const SHUT_DOWN = 1;
 
 function postgres(path: string, at: At): Proof {
   // A tablespace: the cluster speaks for it.

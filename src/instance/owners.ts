@@ -55,6 +55,11 @@ export async function parseOwners(
   return owners;
 }
 
+export function ownerOf(path: string): { uid: number; gid: number } {
+  const { uid, gid } = lstatSync(toBytes(path));
+  return { uid, gid };
+}
+
 /** Gives everything at and below a path to its new owner. */
 export function give(path: string | Buffer, owners: readonly Owner[]): void {
   if (owners.length === 0) return;

@@ -30,17 +30,21 @@ const kindOf = (path: string) => lstatSync(path, { throwIfNoEntry: false });
 const namesIn = (folder: string): string[] =>
   kindOf(folder)?.isDirectory() ? readdirSync(folder).sort() : [];
 
-/** Links of tablespaces, wherever a cluster lies in the unit. */
-function tablespaces(folder: string): string[] {
+/** Clusters of PostgreSQL, wherever they lie in the unit. */
+export function clusters(folder: string): string[] {
   const names = namesIn(folder);
-  if (!names.includes("PG_VERSION") || !names.includes("pg_tblspc")) {
-    return names.flatMap((name) => tablespaces(join(folder, name)));
-  }
-  const links = join(folder, "pg_tblspc");
-  return namesIn(links)
-    .map((name) => join(links, name))
-    .filter((path) => kindOf(path)?.isSymbolicLink());
+  if (names.includes("PG_VERSION") && names.includes("pg_tblspc")) return [folder];
+  return names.flatMap((name) => clusters(join(folder, name)));
 }
+
+/** Their links to tablespaces, and to a log that lies elsewhere. */
+const links = (folder: string): string[] =>
+  clusters(folder)
+    .flatMap((cluster) => [
+      ...namesIn(join(cluster, "pg_tblspc")).map((name) => join(cluster, "pg_tblspc", name)),
+      join(cluster, "pg_wal"),
+    ])
+    .filter((path) => kindOf(path)?.isSymbolicLink());
 
 /** Files in which git says from where a repository borrows objects. */
 function alternates(folder: string): string[] {
@@ -53,7 +57,7 @@ function alternates(folder: string): string[] {
 }
 
 const FIND: Partial<Record<Engine, (folder: string) => string[]>> = {
-  postgres: tablespaces,
+  postgres: links,
   git: alternates,
 };
 
@@ -81,6 +85,12 @@ function replace(at: string, lines: readonly string[]): void {
 const bytes = (path: string) => Buffer.from(path, "utf8").toString("latin1");
 const text = (path: string) => Buffer.from(path, "latin1").toString("utf8");
 
+/** A path that lay below one root, below the other; null: it lay elsewhere. */
+export const rebase = (path: string, from: string, to: string): string | null =>
+  isWithin(path, from) ? to + path.slice(from.length) : null;
+
+export const isFolder = (path: string): boolean => kindOf(path)?.isDirectory() === true;
+
 /** Points what a unit keeps below one root to the same below another; `path` is where it lies. */
 export function remap(engine: Engine, path: string, from: string, to: string): Pointers {
   const changed: Pointer[] = [];
@@ -89,11 +99,11 @@ export function remap(engine: Engine, path: string, from: string, to: string): P
     const before = read(at);
     const after = before.map((line) => {
       if (!line.startsWith("/")) return line;
-      if (!isWithin(line, bytes(from))) {
+      const other = rebase(line, bytes(from), bytes(to));
+      if (other === null) {
         outside.push({ at, from: text(line) });
         return line;
       }
-      const other = bytes(to) + line.slice(bytes(from).length);
       changed.push({ at, from: text(line), to: text(other) });
       return other;
     });

@@ -22,3 +22,13 @@ export function matching(folder: string, globs: readonly string[]): string[] {
 /** What a file of the instance says, a line end apart. */
 export const textOf = (root: string, path: string): string =>
   readFileSync(toBytes(below(root, path)), "utf8").replace(/\r?\n$/, "");
+
+/** What placeholders of a trial stand for; `home` is the instance's root where it is tried. */
+export const placeholders =
+  (root: string, home: string, path: string | null = null) =>
+  (name: string): string | null => {
+    if (name === "clone") return home;
+    if (name === "root") return root;
+    if (name === "path") return path;
+    return name.startsWith("file:") ? textOf(root, name.slice(5)) : null;
+  };

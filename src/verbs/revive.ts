@@ -6,7 +6,7 @@
  * root tells the next restore of the same snapshot that it may go on.
  */
 import { hex, toBytes, toText } from "../base/bytes.ts";
-import { Failure } from "../base/failure.ts";
+import { Failure, toFailure } from "../base/failure.ts";
 import { fill } from "../base/fill.ts";
 import { below } from "../base/path.ts";
 import type { Pointer, Revival } from "../base/revival.ts";
@@ -14,12 +14,15 @@ import type { Runtime } from "../base/runtime.ts";
 import { type Answers, unitId } from "../base/state.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { clashes, compareAnswers, isAsked, startService } from "../freeze/instance.ts";
+import { enclose, refuseOpen, sceneOf, tryUnit } from "../freeze/tried.ts";
 import type { Hook, Instance, Service } from "../instance/descriptor.ts";
 import { isDescribed, loadInstance } from "../instance/load.ts";
 import { type Move, type Moved, planMove, startOrder } from "../instance/move.ts";
-import { give, type Owner, parseOwners } from "../instance/owners.ts";
-import { remap } from "../instance/pointers.ts";
+import { give, type Owner, ownerOf, parseOwners } from "../instance/owners.ts";
+import { isFolder, rebase, remap } from "../instance/pointers.ts";
 import { begin, begunIn, finish, isTaken } from "../instance/taken.ts";
+import { placeholders } from "../instance/trial.ts";
+import { bar, type LateSpace, lateSpaces } from "../instance/wal.ts";
 import { sectionsOf } from "../repo/units.ts";
 
 export interface ReviveOptions {
@@ -109,6 +112,70 @@ function place(move: Move, to: string, owners: readonly Owner[]) {
   return { outside, remapped };
 }
 
+/** A recovery is a trial of the unit where it is now, of which nothing is asked. */
+async function recover(
+  runtime: Runtime,
+  { instance: { root, services }, move }: RevivalPlan,
+  { unit, path }: Moved,
+  late: readonly LateSpace[],
+): Promise<void> {
+  const say = placeholders(root, root);
+  const service = services.find(({ name }) => name === unit.service);
+  const ends = service?.health != null && service.stop != null;
+  if (service === undefined || unit.verify?.start == null || !ends) {
+    throw new Failure(
+      "descriptor",
+      `${unitId(unit)} has no verify.start, health and stop for that`,
+    );
+  }
+  const seen = late.map(({ at }): [string, string] => {
+    const to = rebase(at, move.from, root);
+    if (to === null || !isFolder(to)) throw new Failure("invalid", "it was not saved");
+    if (!isFolder(at)) throw new Failure("invalid", "make that folder, which stays empty");
+    return [to, at];
+  });
+  const [uid, privileged] = [process.getuid?.() ?? 0, process.getuid?.() === 0];
+  const who = privileged ? ownerOf(below(root, path)) : { uid, gid: process.getgid?.() ?? 0 };
+  const spaces = { root, guarded: [move.from], writable: root, seen, privileged, ...who };
+  const scene = { ...sceneOf(runtime, root, [], ""), enclosure: enclose(spaces) };
+  await refuseOpen(scene, "that");
+  const alone = { ...unit, count: null, digest: null };
+  const filled = { service: fill(service, say), unit: fill(alone, say) };
+  await tryUnit(runtime, { ...filled, others: [], steps: [], scene: () => scene });
+}
+
+/**
+ * Recovery of a cluster makes tablespaces again at the source's paths, and whoever then runs it
+ * writes there. It is done here, once, where those paths lead to what came back, and ends with a
+ * checkpoint; a cluster of which it cannot be done is not left to be started.
+ */
+async function recoverLate(runtime: Runtime, plan: RevivalPlan): Promise<Pointer[]> {
+  const { instance, move } = plan;
+  const { root } = instance;
+  const remapped: Pointer[] = [];
+  for (const one of move.moved) {
+    const path = below(root, one.path);
+    const find = () =>
+      lateSpaces(one.unit.engine, path).filter(({ at }) => rebase(at, move.from, root) !== at);
+    const late = find();
+    const [first] = late;
+    if (first === undefined) continue;
+    try {
+      await recover(runtime, plan, one, late);
+      remapped.push(...remap(one.unit.engine, path, move.from, root).changed);
+      if (find().length > 0) throw new Failure("not_still", "its recovery did not come to an end");
+    } catch (error) {
+      for (const { cluster } of late) bar(cluster);
+      const { code, message } = toFailure(error);
+      if (code === "interrupted") throw error;
+      const made = `tablespace ${first.oid} was made after the last checkpoint at ${first.at}`;
+      const why = `${made}, where recovery makes it again: ${message}`;
+      throw new Failure("not_recovered", `${first.cluster}: ${why}; its PG_VERSION is taken away`);
+    }
+  }
+  return remapped;
+}
+
 /** What is to come back, and what is known of it before anything is written. */
 export interface RevivalPlan {
   /** The snapshot's. */
@@ -178,8 +245,9 @@ export async function planRevival(
  * services in the order in which they depend on each other, unless something was not restored.
  *
  * Fails with `clash` before it writes when somebody has what the services are to bind, with
- * `not_started` when a service does not start or answer, `differs` when one has other than the
- * backup recorded, and with what `bring` fails.
+ * `not_recovered` when a cluster cannot be made fit for its root, `not_started` when a service does
+ * not start or answer, `differs` when one has other than the backup recorded, and with what `bring`
+ * fails.
  */
 export async function revive<R extends { readonly troubles: number }>(
   runtime: Runtime,
@@ -193,6 +261,7 @@ export async function revive<R extends { readonly troubles: number }>(
   begin(root, id);
   const restored = await bring();
   const placed = place(move, root, owners);
+  placed.remapped.push(...(await recoverLate(runtime, plan)));
   if (restored.troubles === 0) finish(root);
   const started = starting && restored.troubles === 0 ? await start(runtime, plan) : {};
   return { restored, revival: { ...revival, ...placed, ...started } };

@@ -27,7 +27,8 @@ import type { Facts } from "../instance/facts.ts";
 import { readMounts } from "../instance/places.ts";
 import { remap } from "../instance/pointers.ts";
 import type { Choice } from "../instance/select.ts";
-import { matching, textOf } from "../instance/trial.ts";
+import { matching, placeholders } from "../instance/trial.ts";
+import { lateSpaces } from "../instance/wal.ts";
 import type { UnitPlan } from "../repo/saving.ts";
 
 interface Planned {
@@ -61,6 +62,21 @@ export function planVerify({ instance }: Facts, { taken }: Choice): VerifyPlan {
   return { trials, verified: { units: shown.map(unitId), not } };
 }
 
+/**
+ * Fails with `permission` where nothing can be kept apart from the instance: before anybody stands
+ * still for a cut that could not be tried.
+ */
+export async function refuseUntried(
+  runtime: Runtime,
+  { instance: { root } }: Facts,
+  { trials }: VerifyPlan,
+): Promise<void> {
+  if (trials.length === 0) return;
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const options = { root, guarded: [root], writable: root, privileged: uid === 0, uid, gid };
+  await refuseOpen({ ...sceneOf(runtime, root, [], ""), enclosure: enclose(options) });
+}
+
 /** Everything that the services to be tried have in the View, and what of it is not saved. */
 function cloned(facts: Facts, choice: Choice, units: readonly UnitPlan[], services: Set<string>) {
   const { root } = facts.instance;
@@ -91,6 +107,14 @@ function turn(clone: Clone, unit: StateUnit, path: string): void {
   }
 }
 
+/** Where a recovery makes tablespaces again, and what of the clone is to be seen there. */
+function late(clone: Clone, unit: StateUnit, path: string): [string, string][] {
+  return lateSpaces(unit.engine, clone.at(path)).map(({ oid, at }): [string, string] => {
+    if (clone.has(clone.at(at))) return [clone.at(at), at];
+    throw new Failure("not_still", `tablespace ${oid} at ${at} is not saved with it`);
+  });
+}
+
 /** Folders of the sockets that its questions go to. */
 function socketFolders({ service, unit, others }: Planned): string[] {
   const all = [unit, ...others];
@@ -117,13 +141,8 @@ interface Around {
 /** A trial with all its texts filled; null when there is nothing that it is for. */
 function trialOf({ root, clone, paths, runtime }: Around, planned: Planned): Trial | null {
   const home = clone.at(root);
-  const say = (path: string | null) => (name: string) => {
-    if (name === "clone") return home;
-    if (name === "root") return root;
-    if (name === "path") return path;
-    return name.startsWith("file:") ? textOf(root, name.slice(5)) : null;
-  };
-  const unit = fill(planned.unit, say(null));
+  const say = placeholders(root, home);
+  const unit = fill(planned.unit, say);
   const { each = [], steps = [] } = unit.verify ?? {};
   const found = each.length === 0 ? [] : matching(home, each);
   if (each.length > 0 && found.length === 0) return null;
@@ -136,14 +155,20 @@ function trialOf({ root, clone, paths, runtime }: Around, planned: Planned): Tri
     root,
     guarded: [root, ...within, ...outside],
     writable: clone.path,
+    seen: paths
+      .filter(({ unit: one }) => [planned.unit, ...planned.others].includes(one))
+      .flatMap(({ unit: one, path }) => late(clone, one, path)),
     privileged: process.getuid?.() === 0,
     ...clone.owner(first),
   });
   return {
-    service: fill(planned.service, say(null)),
+    service: fill(planned.service, say),
     unit,
-    others: planned.others.map((other) => fill(other, say(null))),
-    steps: each.length === 0 ? steps : found.flatMap((p) => fill(steps, say(below(home, p)))),
+    others: planned.others.map((other) => fill(other, say)),
+    steps:
+      each.length === 0
+        ? steps
+        : found.flatMap((p) => fill(steps, placeholders(root, home, below(home, p)))),
     scene: (one) => {
       const was = [planned.unit, ...planned.others].find((u) => unitId(u) === unitId(one));
       const held = was === undefined ? [] : own(was);

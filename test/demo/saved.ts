@@ -1,5 +1,14 @@
 /** Backups of a running demo instance by the product, and what they cost beside what changed. */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import {
   choose,
@@ -52,4 +61,19 @@ export function dirtied(before: string, after: string): number {
     }
   }
   return pages;
+}
+
+/** Folders of an instance that hold a View or a clone. */
+export const stages = (root: string): string[] =>
+  [root, join(root, "var")].flatMap((folder) =>
+    readdirSync(folder).filter((name) => name.startsWith(".holdall-view-")),
+  );
+
+/** Turns one bit of a file; nobody has it open afterwards. */
+export function flip(path: string, at: number): void {
+  const fd = openSync(path, "r+");
+  const byte = Buffer.alloc(1);
+  readSync(fd, byte, 0, 1, at);
+  writeSync(fd, Buffer.of((byte[0] ?? 0) ^ 1), 0, 1, at);
+  closeSync(fd);
 }

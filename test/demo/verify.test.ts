@@ -3,25 +3,20 @@
  * what comes back: with real engines, and with a fault planted for each way in which that can fail.
  */
 import { spawn } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { listens } from "../../src/freeze/find.ts";
 import { unitsOf } from "../../src/index.ts";
 import { MAIN } from "../support/command.ts";
 import { stored } from "../support/stored.ts";
+import { digest } from "../support/tree.ts";
 import { has } from "./parts.ts";
 import { dataOf } from "./place.ts";
 import { prepare, started } from "./revived.ts";
 import { running } from "./running.ts";
+import { flip, stages } from "./saved.ts";
 import { until } from "./supervisor.ts";
 
 const COUNTED = [
@@ -46,22 +41,7 @@ const { w, root, demo } = running(runs);
 const backup = ["backup", "--instance", root, "--max-pause", "20", "--verify"];
 let verifiedId = "";
 
-/** Folders that hold a View or a clone. */
-const stages = () =>
-  [root, join(root, "var")].flatMap((folder) =>
-    readdirSync(folder).filter((name) => name.startsWith(".holdall-view-")),
-  );
-
 const snapshots = () => stored(w.at("repo"), w.at("key"));
-
-/** Turns one bit of a file; nobody has it open afterwards. */
-function flip(path: string, at: number): void {
-  const fd = openSync(path, "r+");
-  const byte = Buffer.alloc(1);
-  readSync(fd, byte, 0, 1, at);
-  writeSync(fd, Buffer.of((byte[0] ?? 0) ^ 1), 0, 1, at);
-  closeSync(fd);
-}
 
 const readOr = (path: string) => {
   try {
@@ -88,7 +68,7 @@ describe.runIf(runs)("a cut", () => {
     expect(said.map((one) => one.id).sort()).toEqual(COUNTED);
     for (const { answers } of said) expect(answers.count).toBeGreaterThan(0);
     expect(said.filter(({ answers }) => answers.digest !== null)).toHaveLength(2);
-    expect(stages()).toEqual([]);
+    expect(stages(root)).toEqual([]);
     // The sockets are those of the running services, who answer.
     for (const name of demo().services)
       expect((await demo().pids())[name]?.length).toBeGreaterThan(0);
@@ -105,7 +85,7 @@ describe.runIf(runs)("a cut", () => {
     await until("nothing is tried", 60, async () => (inside().length > 0 ? true : null));
     child.kill("SIGKILL");
     await until("somebody lives on", 10, async () => (inside().length === 0 ? true : null));
-    expect(stages().length).toBeGreaterThan(0);
+    expect(stages(root).length).toBeGreaterThan(0);
   }, 120_000);
 
   it("is no snapshot when an engine does not start on it: a byte of a control file", async () => {
@@ -120,7 +100,7 @@ describe.runIf(runs)("a cut", () => {
     expect(out).not.toContain("saved");
     expect(await snapshots()).toHaveLength(1);
     // Nor is there anything of the run that was killed.
-    expect(stages()).toEqual([]);
+    expect(stages(root)).toEqual([]);
   }, 120_000);
 });
 
@@ -190,5 +170,37 @@ describe.runIf(runs)("a place where somebody runs", () => {
       port.close();
       socket.close();
     }
+  }, 120_000);
+
+  it("is told of every name that its supervisor runs already, before anything is written", async () => {
+    const place = prepare(demo(), w.at("four"), "nobody");
+    const socket = join(root, "var/sockets/zinit/zinit.sock");
+    await using _ = started(demo(), place, (text) =>
+      text
+        .replace('socket = "var/sockets/zinit/zinit.sock"', `socket = "${socket}"`)
+        .replace('supervised = "redis"', 'supervised = "another"'),
+    );
+    const restore = ["restore", verifiedId, "--instance", place.root];
+    const before = digest(place.root);
+    const { status, err } = w.run(restore);
+    // It does not know the one, and the drivers do not run.
+    const free = ["redis", "hero_agent"];
+    const names = demo().services.filter((name) => !free.includes(name));
+    const told = [...err.matchAll(/name (\S+) of (\S+) runs at (\S+) already$/gm)];
+    const lines = names.map((name) => [name, name, socket]);
+    expect(told.map(([, ...words]) => words).sort()).toEqual(lines.sort());
+    const many = `: ${names.length} things that its services declare, others have; nothing written`;
+    expect(err).toContain(`holdall: ${place.root}${many}\n`);
+    expect(status).toBe(1);
+    const dry = w.json([...restore, "--dry-run"]) as { instance: Record<string, string[]> };
+    expect(dry.instance.clashes).toHaveLength(names.length);
+    const zinit = listens(socket) ?? 0;
+    process.kill(zinit, "SIGSTOP");
+    const silent = w.run(restore);
+    process.kill(zinit, "SIGCONT");
+    expect(silent.err).toMatch(/name \S+ of \S+ may run there already: .*zinit.sock: no answer/);
+    expect(silent.status).toBe(1);
+    expect(digest(place.root)).toBe(before);
+    expect(w.run([...restore, "--no-start"]).status).toBe(0);
   }, 120_000);
 });

@@ -1,8 +1,11 @@
 /** Where saved paths lie below another root, and the order in which services start. */
+import { mkdirSync, readlinkSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { loadInstance } from "../../src/instance/load.ts";
 import { planMove, startOrder } from "../../src/instance/move.ts";
-import { smallInstance } from "../support/instance.ts";
+import { remap } from "../../src/instance/pointers.ts";
+import { put, smallInstance } from "../support/instance.ts";
 import { temporary } from "../support/tree.ts";
 
 async function target() {
@@ -46,4 +49,18 @@ it("starts nobody before those it depends on, and refuses a circle", async () =>
   const [one] = t.instance.services;
   const two = (name: string, ...dependsOn: string[]) => ({ ...one, name, dependsOn }) as never;
   expect(() => startOrder([two("a", "b"), two("b", "a")])).toThrow("depends on itself");
+});
+
+it("points links of a cluster to the new root, and names those that lead elsewhere", () => {
+  using place = temporary();
+  const at = (name: string) => join(place.path, "unit/data", name);
+  put(place.path, { "unit/data/PG_VERSION": "15\n" });
+  mkdirSync(at("pg_tblspc"));
+  symlinkSync("/old/space", at("pg_tblspc/16384"));
+  symlinkSync("/other/space", at("pg_tblspc/16385"));
+  symlinkSync("/old/log", at("pg_wal"));
+  const { changed, outside } = remap("postgres", place.path, "/old", "/new/root");
+  expect(changed.map(({ to }) => to)).toEqual(["/new/root/space", "/new/root/log"]);
+  expect(readlinkSync(at("pg_wal"))).toBe("/new/root/log");
+  expect(outside).toEqual([{ at: at("pg_tblspc/16385"), from: "/other/space" }]);
 });

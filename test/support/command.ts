@@ -13,6 +13,8 @@ export const MAIN = join(import.meta.dirname, "../../.build/bin/holdall.js");
 export interface More {
   input?: string | Buffer;
   env?: Record<string, string | undefined>;
+  /** Who runs it, instead of who runs the tests. */
+  user?: { uid: number; gid: number };
 }
 
 const KEY = "5a".repeat(32);
@@ -38,6 +40,7 @@ export function world(spoiled = false) {
       env: { ...env, ...more.env },
       input: more.input ?? "",
       encoding: "utf8",
+      ...more.user,
       // A process without a terminal, whoever runs the tests: no prompt can wait for a person.
       ...({ detached: true } as object),
     });

@@ -225,7 +225,7 @@ const ADAPTERS = new Map([
   // An inventory looks at everything there is, and keeps what it saw in the cache.
   ...[
     ...["load", "walk", "gather", "places", "processes", "outside", "pointers", "taken"],
-    ...["ended", "trial"],
+    ...["ended", "trial", "wal"],
   ].map((name): [string, RegExp] => [`src/instance/${name}.ts`, /node:fs/]),
   ["src/instance/owners.ts", /node:(fs|child_process)/],
   // The target folder is made before the core opens it.

@@ -2,7 +2,7 @@
 //! that no path is too deep and no link is ever followed.
 
 use crate::error::{Error, Result};
-use crate::posix::open_beneath;
+use crate::posix::{open_beneath, DIR_FLAGS, ENTER_FLAGS};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -61,6 +61,15 @@ impl Dir {
 
     /// An open handle, from the nearest ancestor that has one.
     pub fn open(&self) -> Result<Arc<OwnedFd>> {
+        self.reach(DIR_FLAGS)
+    }
+
+    /// The same for what lies below only: the folder itself may not be ours to list.
+    pub fn enter(&self) -> Result<Arc<OwnedFd>> {
+        self.reach(ENTER_FLAGS)
+    }
+
+    fn reach(&self, flags: i32) -> Result<Arc<OwnedFd>> {
         let mut names = Vec::new();
         let mut at = self;
         let base = loop {
@@ -75,7 +84,7 @@ impl Dir {
             return Ok(base);
         }
         names.reverse();
-        Ok(Arc::new(open_beneath(base.as_raw_fd(), &names)?))
+        Ok(Arc::new(open_beneath(base.as_raw_fd(), &names, flags)?))
     }
 
     /// What lies below is reached through this handle, wherever it leads.
@@ -113,7 +122,7 @@ impl Drop for Dir {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::posix::{open_at, DIR_FLAGS};
+    use crate::posix::open_at;
 
     #[test]
     fn a_path_of_a_hundred_thousand_folders_is_told_and_let_go() {

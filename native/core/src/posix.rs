@@ -52,13 +52,20 @@ pub fn open_at(dir: RawFd, file: &CStr, flags: i32, mode: u32) -> Result<OwnedFd
 
 pub const DIR_FLAGS: i32 = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
 
-/// Opens a folder given by names below `base`, one name at a time, never through a link.
-pub fn open_beneath(base: RawFd, names: &[Vec<u8>]) -> Result<OwnedFd> {
-    let mut fd = open_at(base, c".", DIR_FLAGS, 0)?;
-    for part in names {
-        fd = open_at(fd.as_raw_fd(), &name(part)?, DIR_FLAGS, 0)?;
+/// Of a folder that is only passed through: who may not list it may still enter.
+pub const ENTER_FLAGS: i32 = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+
+/// Opens a folder given by names below `base`, one name at a time, never through a link. `flags`
+/// are those of the last.
+pub fn open_beneath(base: RawFd, names: &[Vec<u8>], flags: i32) -> Result<OwnedFd> {
+    let Some((last, above)) = names.split_last() else {
+        return open_at(base, c".", flags, 0);
+    };
+    let mut fd = open_at(base, c".", ENTER_FLAGS, 0)?;
+    for part in above {
+        fd = open_at(fd.as_raw_fd(), &name(part)?, ENTER_FLAGS, 0)?;
     }
-    Ok(fd)
+    open_at(fd.as_raw_fd(), &name(last)?, flags, 0)
 }
 
 /// `statx` without following links; an empty name means the handle itself.

@@ -96,7 +96,7 @@ fn held(dir: RawFd, levels: &mut [Level]) -> Result<RawFd> {
         Some(Level { handle: Some(fd), .. }) => return Ok(fd.as_raw_fd()),
         _ => levels.iter().map(|level| level.name.clone()).collect(),
     };
-    let fd = posix::open_beneath(dir, &names)?;
+    let fd = posix::open_beneath(dir, &names, posix::DIR_FLAGS)?;
     let raw = fd.as_raw_fd();
     if let Some(level) = levels.last_mut() {
         level.handle = Some(fd);

@@ -39,11 +39,12 @@ pub fn folder(job: &Job, worker: &mut Worker, folder: Arc<Folder>) -> Result<()>
 }
 
 fn list(job: &Job, worker: &mut Worker, folder: &Folder) -> Result<(Names, Option<Arc<Rules>>)> {
-    let handle = folder.dir.open()?;
     if let Some(choice) = &folder.choice {
+        folder.dir.enter()?;
         let names = Names::chosen(choice.below.keys().map(|name| &name[..]));
         return Ok((names, folder.rules.clone()));
     }
+    let handle = folder.dir.open()?;
     let mut names = Names::read(handle.as_raw_fd(), &mut worker.buffer)?;
     let rules = rules(job, folder, handle.as_raw_fd(), &names)?;
     if job.spec.exclude_caches && is_cache(handle.as_raw_fd()) {
@@ -102,7 +103,8 @@ struct Seen {
 pub fn segment(job: &Job, worker: &mut Worker, task: Task) -> Result<()> {
     let Task { segment, names, known, rules } = task;
     let folder = &segment.folder;
-    let scan = match folder.dir.open() {
+    let opened = if folder.choice.is_some() { folder.dir.enter() } else { folder.dir.open() };
+    let scan = match opened {
         Ok(handle) => Scan { job, task: &segment, handle },
         Err(e) => {
             job.trouble(folder.dir.path(b""), reason(&e));

@@ -95,6 +95,9 @@ const wholeHttp = (send: Buffer): Talk<string> => ({
   },
 });
 
+/** Whether an answer, or a failure's message that has it, is an error of who was asked. */
+export const isRefusal = (said: string): boolean => /"error"\s*:\s*\{/.test(said);
+
 function rpcTalk(step: RpcStep): Talk<string> {
   if (step.path !== null) return wholeHttp(httpBytes(step.path, rpcLine(step)));
   return {
@@ -154,7 +157,7 @@ async function ask(scene: Scene, step: Step, timeout: number): Promise<string> {
     }
     case "rpc": {
       const said = await converse(at, rpcTalk(step), timeout);
-      if (/"error"\s*:\s*\{/.test(said)) throw new Failure("not_still", `${at}: ${said.trim()}`);
+      if (isRefusal(said)) throw new Failure("not_still", `${at}: ${said.trim()}`);
       return said;
     }
     case "http":

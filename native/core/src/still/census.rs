@@ -77,12 +77,20 @@ fn look(pid: u32, claims: &mut Claims, peers: &Peers) -> Option<Process> {
         watchdog: watchdog(pid),
         holds: vec![],
         tie: peers.unix.contains(&pid).then_some("is at the other end of a socket of holdall"),
-        seen: fs::read_dir(format!("/proc/{pid}/fd")).is_ok(),
+        seen: is_open(pid),
     };
     descriptors(&mut found, claims, peers);
     mappings(&mut found, claims);
     // Who ended meanwhile could not be looked at either, and is in nobody's way.
     (found.seen || living(pid).is_some_and(|now| now.start == found.start)).then_some(found)
+}
+
+/// Whether its files can be looked at: their numbers may be listed where what they are is not told,
+/// as of one with capabilities that this process lacks.
+fn is_open(pid: u32) -> bool {
+    let told = fs::read_link(format!("/proc/{pid}/exe"));
+    let refused = |e: std::io::Error| e.kind() == std::io::ErrorKind::PermissionDenied;
+    fs::read_dir(format!("/proc/{pid}/fd")).is_ok() && !told.is_err_and(refused)
 }
 
 /// `WATCHDOG_USEC`, where it is meant for this process.
