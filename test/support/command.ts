@@ -5,7 +5,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { afterAll, onTestFinished, TestRunner } from "vitest";
 import { temporary } from "./tree.ts";
+import { ACCESS, addressOf, BUCKET, folderOf, objectsOf, storeAt } from "./where.ts";
 import { witness } from "./witness.ts";
 
 export const MAIN = join(import.meta.dirname, "../../.build/bin/holdall.js");
@@ -31,10 +33,12 @@ export function world(spoiled = false) {
   const env = {
     PATH: process.env.PATH ?? "",
     HOME: place.path,
-    HOLDALL_REPOSITORY: at("repo"),
+    HOLDALL_REPOSITORY: addressOf(at("repo")),
     HOLDALL_KEYFILE: at("key"),
     HOLDALL_WORKERS: "2",
+    ...ACCESS,
   };
+  const objects = objectsOf(storeAt(at("repo")));
   const run = (args: string[], more: More = {}) => {
     const r = spawnSync(process.execPath, [MAIN, ...args], {
       env: { ...env, ...more.env },
@@ -51,9 +55,20 @@ export function world(spoiled = false) {
     const { out } = run(["--json", ...args], more);
     return JSON.parse(out.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;
   };
+  /** The folder alone waits for nobody: what lies in a bucket is read when the test is over. */
   const dispose = () => {
     using _ = place;
-    if (!spoiled && existsSync(join(at("repo"), "slots"))) witness(at("repo"), KEY);
+    if (spoiled || BUCKET !== null) return;
+    if (existsSync(join(at("repo"), "slots"))) witness(at("repo"), KEY);
   };
-  return { place, at, env, run, json, source, [Symbol.dispose]: dispose };
+  if (!spoiled && BUCKET !== null) {
+    const finished = TestRunner.getCurrentTest() === undefined ? afterAll : onTestFinished;
+    finished(async () => {
+      const lying = await folderOf(storeAt(at("repo")));
+      if (lying !== null && (await objects.names("slots/")).length > 0) witness(lying, KEY);
+    });
+  }
+  /** How the command names a place beside the repository. */
+  const repo = (name = "repo") => addressOf(at(name));
+  return { place, at, repo, objects, env, run, json, source, [Symbol.dispose]: dispose };
 }

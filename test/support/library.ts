@@ -1,7 +1,7 @@
 /**
  * A repository to test with: a key file's secret, a folder, and the public library.
  *
- * Where the repository is a folder, the independent reader opens it after every backup, and
+ * Unless the repository is in memory, the independent reader opens it after every backup, and
  * compares every restore that had no trouble with what it reads itself.
  */
 import { randomBytes } from "node:crypto";
@@ -13,7 +13,6 @@ import {
   hex,
   init,
   openRepository,
-  openStore,
   restore,
   type Snapshot,
   type Store,
@@ -22,6 +21,7 @@ import {
 } from "../../src/index.ts";
 import { oracleDifferences } from "../oracle/compare.ts";
 import { Oracle } from "../oracle/reader.ts";
+import { folderOf, objectsOf, storeAt } from "./where.ts";
 
 /** Bytes that the oracle hashes again in one opening: pure JavaScript does about 10 MB a second. */
 const ORACLE_BUDGET = 1 << 20;
@@ -44,7 +44,12 @@ function witness(
   expect(oracle.claims.get(hex(made.claim))).toBe(true);
 }
 
-export async function fixture(folder: string, store: Store = openStore(join(folder, "repo"))) {
+/** `judged`: by the independent reader, which is slow with much. */
+export async function fixture(
+  folder: string,
+  store: Store = storeAt(join(folder, "repo")),
+  judged = true,
+) {
   const secret = { kind: "keyfile", bytes: randomBytes(32) } as const;
   const events: HoldallEvent[] = [];
   const runtime = systemRuntime({ emit: (event) => events.push(event) });
@@ -54,6 +59,7 @@ export async function fixture(folder: string, store: Store = openStore(join(fold
     secret,
     runtime,
     store,
+    objects: objectsOf(store),
     events,
     made,
     open,
@@ -67,7 +73,8 @@ export async function fixture(folder: string, store: Store = openStore(join(fold
         ...options,
       };
       const result = await backup(runtime, repository, full);
-      if (store.folder !== null && !full.dryRun) witness(store.folder, secret, result.snapshot);
+      const lying = judged && !full.dryRun ? await folderOf(store) : null;
+      if (lying !== null) witness(lying, secret, result.snapshot);
       return result;
     },
     async bring(
@@ -83,8 +90,9 @@ export async function fixture(folder: string, store: Store = openStore(join(fold
         workers: 2,
         ...options,
       });
-      if (store.folder !== null && result.troubles === 0) {
-        const oracle = new Oracle(store.folder, secret, ORACLE_BUDGET);
+      const lying = judged && result.troubles === 0 ? await folderOf(store) : null;
+      if (lying !== null) {
+        const oracle = new Oracle(lying, secret, ORACLE_BUDGET);
         const id = hex(snapshot.id);
         expect(oracleDifferences(oracle, id, Buffer.from(path), target)).toEqual([]);
       }

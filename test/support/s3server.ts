@@ -1,17 +1,11 @@
-/**
- * Real S3 servers of two lineages on loopback, each with a folder of its own, gone with `using`.
- *
- * A server is looked for on PATH and in the folder where `.ci/run` installs it. Where it is absent,
- * a test is skipped with the line that installs it; in CI that is a failure.
- */
+/** Real S3 servers of two lineages on loopback, each with a folder of its own, gone with `using`. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import aws4 from "aws4";
 import { afterAll, beforeAll, describe } from "vitest";
@@ -20,36 +14,11 @@ import type { FarStore } from "../../src/store/deferred.ts";
 import { openS3Store, type S3Options } from "../../src/store/s3/open.ts";
 import { findPlace } from "../../src/store/s3/place.ts";
 import { inMemory } from "./failing.ts";
+import { findServer, SERVERS, type ServerKind } from "./servers.ts";
 
 export const KEY = "HOLDALLTESTKEY";
 export const SECRET = "holdall-test-secret-5a5a";
-export const SERVERS = ["versitygw", "minio"] as const;
 export const OWNER: Keys = { accessKeyId: KEY, secretAccessKey: SECRET };
-export type ServerKind = (typeof SERVERS)[number];
-
-const INSTALL: Record<ServerKind, string> = {
-  versitygw: "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0",
-  minio: "go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c",
-};
-
-/** Where `.ci/run` keeps what it installed. */
-const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "holdall-ci");
-
-/** The path of a server's program; or why there is none, which in CI is an error. */
-export function findServer(kind: ServerKind): { path: string } | { missing: string } {
-  for (const folder of [...(process.env.PATH ?? "").split(delimiter), CACHE]) {
-    try {
-      accessSync(join(folder, kind), constants.X_OK);
-      return { path: join(folder, kind) };
-    } catch {
-      // The next folder may have it.
-    }
-  }
-  const missing = `${kind} is not installed: GOBIN=${CACHE} ${INSTALL[kind]}`;
-  if (process.env.HOLDALL_CI) throw new Error(missing);
-  return { missing };
-}
-
 /** A suite for each server, which has a bucket `holdall` and one that locks, `locked`. */
 export function onServers(body: (server: () => S3Server) => void): void {
   for (const kind of SERVERS) {

@@ -10,7 +10,7 @@ import { temporary } from "./tree.ts";
 /** No writer is waited for, none is spared. */
 export const NOW = { wait: 0, fenceAfter: 0 };
 
-/** `store` is a folder beside the source if not given; files have `size` bytes. */
+/** `store` is a place beside the source if not given; files have `size` bytes. */
 export async function sourced(store?: Store, size = 300_000) {
   const place = temporary();
   const source = join(place.path, "source");

@@ -1,0 +1,27 @@
+/**
+ * What `npm test` runs: every test once, and the suites of engine and protocol again in buckets, on
+ * two real servers; with `HOLDALL_SLOW=1` on our own fake as well.
+ */
+import { defineConfig } from "vitest/config";
+import { findServer, SERVERS } from "./test/support/servers.ts";
+
+/** Test files whose repositories can lie in a bucket. */
+const IN_BUCKETS = ["verbs/**/*.test.ts"];
+
+const found = SERVERS.filter((kind) => {
+  const server = findServer(kind);
+  if ("missing" in server) console.error(`skipped: ${server.missing}`);
+  return "path" in server;
+});
+const servers = process.env.HOLDALL_SLOW === "1" ? [...found, "fake" as const] : found;
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "here", dir: "test" } },
+      ...servers.map((server) => ({
+        test: { name: server, dir: "test", include: IN_BUCKETS, provide: { server } },
+      })),
+    ],
+  },
+});
