@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fixture } from "../support/library.ts";
 import { differences, erase, hostileTree, temporary } from "../support/tree.ts";
+import { ACCESS, addressOf } from "../support/where.ts";
 
 const MAIN = join(import.meta.dirname, "..", "..", ".build", "src", "cli", "main.js");
 const TAR =
@@ -26,9 +27,13 @@ describe("dump and cat", () => {
     const out = join(place.path, "out");
     mkdirSync(out);
     const holdall = (words: string) =>
-      `node '${MAIN}' -r '${join(place.path, "repo")}' --keyfile '${key}' ${words}`;
+      `node '${MAIN}' -r '${addressOf(join(place.path, "repo"))}' --keyfile '${key}' ${words}`;
+    const env = { ...process.env, ...ACCESS };
     const shell = (line: string) =>
-      execFileSync("bash", ["-o", "pipefail", "-c", line], { stdio: ["ignore", "pipe", "pipe"] });
+      execFileSync("bash", ["-o", "pipefail", "-c", line], {
+        env,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
     shell(`${holdall(`dump 'latest:${source}'`)} | ${TAR} -C '${out}'`);
     expect(differences(source, out, ["flags", "project"])).toEqual([]);
     for (const name of ["contents/big", "holes/middle", "holes/odd-end", "contents/size-0"]) {

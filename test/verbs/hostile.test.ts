@@ -10,15 +10,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { expect, it } from "vitest";
-import { openRepository, openStore, restore, systemRuntime, toFailure } from "../../src/index.ts";
+import { openRepository, restore, systemRuntime, toFailure } from "../../src/index.ts";
 import { keyed } from "../oracle/crypto.ts";
 import { pack as encode, type Value } from "../oracle/encoding.ts";
 import { type Change, entry, leaf } from "../oracle/vectors/pages.ts";
 import { fill, ID_KEYS, KEYS, objectName, type Part, sealPack } from "../oracle/vectors/seal.ts";
 import { fixture } from "../support/library.ts";
 import { temporary } from "../support/tree.ts";
+import { type Objects, objectsOf, storeAt } from "../support/where.ts";
 
 const RECORDS = join(import.meta.dirname, "../oracle/vectors/records.json");
 const KINDS: Record<string, string> = {
@@ -31,17 +32,12 @@ const KINDS: Record<string, string> = {
   "good-role/3": "keys",
 };
 
-function put(repo: string, path: string, bytes: Buffer): void {
-  mkdirSync(dirname(join(repo, path)), { recursive: true });
-  writeFileSync(join(repo, path), bytes);
-}
-
 /** An empty repository of the vectors' keys. */
-function empty(repo: string): void {
+async function empty({ write }: Objects): Promise<void> {
   const records = JSON.parse(readFileSync(RECORDS, "utf8")) as Record<string, string>[];
   for (const { name = "", object = "", hex = "" } of records) {
     const folder = KINDS[name];
-    if (folder !== undefined) put(repo, `${folder}/${object}`, Buffer.from(hex, "hex"));
+    if (folder !== undefined) await write(`${folder}/${object}`, Buffer.from(hex, "hex"));
   }
 }
 
@@ -168,12 +164,14 @@ async function attempt(make: Make) {
   mkdirSync(at("true"));
   const lender = await fixture(at("true"));
   const { snapshot } = await lender.save([outside]);
-  empty(at("repo"));
+  const store = storeAt(at("repo"));
+  const objects = objectsOf(store);
+  await empty(objects);
   const pages = new Pages();
   const root = make(pages, outside);
   for (const pack of pages.sealed()) {
     const name = objectName(pack);
-    put(at("repo"), `packs/${name.slice(0, 2)}/${name}`, pack);
+    await objects.write(`packs/${name.slice(0, 2)}/${name}`, pack);
   }
   const messages: string[] = [];
   const runtime = systemRuntime({
@@ -182,7 +180,7 @@ async function attempt(make: Make) {
     },
   });
   const secret = { kind: "keyfile", bytes: KEYS.secret } as const;
-  const repository = await openRepository(openStore(at("repo")), secret, runtime);
+  const repository = await openRepository(store, secret, runtime);
   const [unit] = snapshot.section.units;
   if (unit === undefined) throw new Error("a snapshot without a unit");
   const forged = {

@@ -3,12 +3,14 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openMemoryStore } from "../../src/index.ts";
 import { fixture } from "../support/library.ts";
 import { TreeServer, temporary } from "../support/tree.ts";
+import { BUCKET, newStore } from "../support/where.ts";
 
 const SLOW = process.env.SLOW === "1";
 const SEED = Number(process.env.SEED ?? 7);
+/** Trees; a bucket sees some of them. */
+const RUNS = SLOW ? 2000 : BUCKET === null ? 60 : 8;
 
 const hex = (bytes: fc.Arbitrary<Uint8Array>) => bytes.map((b) => Buffer.from(b).toString("hex"));
 const byte = fc.integer({ min: 1, max: 255 }).filter((b) => b !== 0x2f);
@@ -99,10 +101,7 @@ describe("generated trees", () => {
     const property = fc.asyncProperty(tree, tree, fc.boolean(), async (first, second, memory) => {
       using place = temporary();
       const [source, out] = [join(place.path, "source"), join(place.path, "out")];
-      const { save, bring, events } = await fixture(
-        place.path,
-        memory ? openMemoryStore() : undefined,
-      );
+      const { save, bring, events } = await fixture(place.path, memory ? newStore() : undefined);
       for (const generation of [first, second]) {
         rmSync(source, { recursive: true, force: true });
         await server.build(source, generation);
@@ -113,7 +112,7 @@ describe("generated trees", () => {
       }
     });
     await fc.assert(property, {
-      numRuns: SLOW ? 2000 : 60,
+      numRuns: RUNS,
       seed: SEED,
       interruptAfterTimeLimit: SLOW ? 1_500_000 : 45_000,
     });

@@ -7,47 +7,39 @@ import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { encodeFence } from "../../src/format/claim.ts";
 import { encodeCondemned, encodeTombstone } from "../../src/format/condemned.ts";
-import {
-  backup,
-  check,
-  forget,
-  hex,
-  openMemoryStore,
-  openRepository,
-  prune,
-  type Store,
-} from "../../src/index.ts";
+import { backup, check, forget, hex, openRepository, prune, type Store } from "../../src/index.ts";
 import { type Kind, objectPath } from "../../src/repo/layout.ts";
 import { native } from "../../src/seam/native.ts";
 import { noise } from "../support/noise.ts";
 import { NOW, sourced } from "../support/sourced.ts";
+import { newStore } from "../support/where.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
 async function world() {
-  const objects = new Map<string, Buffer>();
-  const made = await sourced(openMemoryStore(objects));
+  const made = await sourced(newStore());
   made.write("gone", 1);
   const first = await made.save([made.source]);
+  /** Packs which nothing needs once the first backup is forgotten. */
+  const old = await made.names("packs/");
   rmSync(join(made.source, "gone"));
   made.write("kept", 2);
   const second = await made.save([made.source]);
   /** Bytes that no key opens, under a name that fits them. */
-  const garbage = (kind: Kind, id: string) => {
+  const garbage = async (kind: Kind, id: string) => {
     const bytes = noise(9, 512);
     const path = objectPath(kind, `${native.contentHash(bytes)}-${id}`);
-    objects.set(path, bytes);
+    await made.objects.write(path, bytes);
     return path;
   };
   /** A record that lacks the admin key's tag, sealed under the key that every writer holds. */
   const forged = async (kind: Kind, content: Buffer, id: Buffer) => {
     const { keyring } = await made.open();
     const { name, bytes } = keyring.seal(kind, content, id);
-    objects.set(objectPath(kind, name), bytes);
+    await made.objects.write(objectPath(kind, name), bytes);
   };
   const bare = (path: string) => path.slice(path.lastIndexOf("/") + 1);
-  const names = (prefix: string) => [...objects.keys()].filter((n) => n.startsWith(prefix)).sort();
-  return { ...made, objects, names, first, second, garbage, forged, bare };
+  return { ...made, old, first, second, garbage, forged, bare };
 }
 
 describe("a record that cannot be read", () => {
@@ -55,14 +47,14 @@ describe("a record that cannot be read", () => {
     const w = await world();
     using _ = w.place;
     await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
-    const path = w.garbage("snapshot", "cd".repeat(16));
-    const before = [...w.objects.keys()];
+    const path = await w.garbage("snapshot", "cd".repeat(16));
+    const before = await w.objects.names();
     const code = { code: "snapshots_unreadable" };
     await expect(prune(w.runtime, await w.open(), NOW)).rejects.toMatchObject(code);
     const policy = { policy: { last: 1 } };
     await expect(forget(w.runtime, await w.open(), policy)).rejects.toMatchObject(code);
-    expect([...w.objects.keys()]).toEqual(before);
-    w.objects.delete(path);
+    expect(await w.objects.names()).toEqual(before);
+    await w.objects.remove(path);
     expect(await prune(w.runtime, await w.open(), NOW)).toMatchObject({ snapshots: 1 });
   });
 
@@ -70,28 +62,28 @@ describe("a record that cannot be read", () => {
     const w = await world();
     using _ = w.place;
     await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
-    const packs = w.names("packs/");
+    const packs = await w.names("packs/");
     const store = onPut(w.store, "condemned/", () => w.garbage("snapshot", "cd".repeat(16)));
     const repository = await openRepository(store, w.secret, w.runtime);
     await expect(prune(w.runtime, repository, NOW)).rejects.toMatchObject({
       code: "snapshots_unreadable",
     });
-    expect(w.names("packs/")).toEqual(packs);
-    expect(w.names("condemned/")).toHaveLength(1);
+    expect(await w.names("packs/")).toEqual(packs);
+    expect(await w.names("condemned/")).toHaveLength(1);
   });
 
   it("of a condemned list: nothing stored is relied on, nothing is condemned", async () => {
     const w = await world();
     using _ = w.place;
-    w.garbage("condemned", "cd".repeat(16));
-    const packs = w.names("packs/");
+    await w.garbage("condemned", "cd".repeat(16));
+    const packs = await w.names("packs/");
     const { newBytes } = await backup(w.runtime, await w.open(), { ...w.options, force: true });
     expect(newBytes).toBeGreaterThan(300_000);
     expect(w.said()).toEqual([expect.stringMatching(/cannot be read, so nothing stored/)]);
     await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
     const result = await prune(w.runtime, await w.open(), NOW);
     expect(result).toMatchObject({ packs: 0, snapshots: 1 });
-    expect(w.names("packs/")).toEqual(expect.arrayContaining(packs));
+    expect(await w.names("packs/")).toEqual(expect.arrayContaining(packs));
     expect(w.said().at(-1)).toMatch(/condemned list .* cannot be read: .*left alone/);
     expect((await check(w.runtime, await w.open(), { read: 1 })).problems).toHaveLength(1);
   });
@@ -100,10 +92,10 @@ describe("a record that cannot be read", () => {
     const w = await world();
     using _ = w.place;
     const id = "cd".repeat(16);
-    w.garbage("claim", id);
+    await w.garbage("claim", id);
     await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
     expect(await prune(w.runtime, await w.open(), NOW)).toMatchObject({ snapshots: 1 });
-    expect(w.names("fences/").filter((name) => name.endsWith(id))).toHaveLength(2);
+    expect((await w.names("fences/")).filter((name) => name.endsWith(id))).toHaveLength(2);
   });
 });
 
@@ -112,7 +104,7 @@ describe("a snapshot record that cannot be read is given up", () => {
     const w = await world();
     using _ = w.place;
     const id = "cd".repeat(16);
-    const path = w.garbage("snapshot", id);
+    const path = await w.garbage("snapshot", id);
     await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
     const give = (text: string, dryRun = false) =>
       w.open().then((r) => forget(w.runtime, r, { snapshots: [text], dryRun }));
@@ -123,7 +115,7 @@ describe("a snapshot record that cannot be read is given up", () => {
     expect(await give(id)).toMatchObject({ forgotten: [id] });
     expect((await (await w.open()).snapshots()).unreadable).toEqual([]);
     expect(await prune(w.runtime, await w.open(), NOW)).toMatchObject({ snapshots: 2 });
-    expect([...w.objects.keys()]).not.toContain(path);
+    expect(await w.objects.names()).not.toContain(path);
     expect((await check(w.runtime, await w.open(), { read: 1 })).problems).toEqual([]);
   });
 
@@ -131,7 +123,7 @@ describe("a snapshot record that cannot be read is given up", () => {
     const w = await world();
     using _ = w.place;
     const id = "cd".repeat(16);
-    const path = w.garbage("snapshot", id);
+    const path = await w.garbage("snapshot", id);
     await w.forged("tombstone", encodeTombstone(w.bare(path)), Buffer.from(id, "hex"));
     const code = { code: "snapshots_unreadable" };
     await expect(prune(w.runtime, await w.open(), NOW)).rejects.toMatchObject(code);
@@ -143,13 +135,10 @@ describe("a fence or tombstone that cannot be read", () => {
     const w = await world();
     using _ = w.place;
     let claim = "";
-    const store = onPut(w.store, "snapshots/", () => {
-      claim =
-        w
-          .names("claims/")
-          .map((n) => n.slice(-32))
-          .find((c) => ended(w.names("claims/"), c)) ?? "";
-      w.garbage("fence", claim);
+    const store = onPut(w.store, "snapshots/", async () => {
+      const claims = await w.names("claims/");
+      claim = claims.map((n) => n.slice(-32)).find((c) => open(claims, c)) ?? "";
+      await w.garbage("fence", claim);
     });
     const repository = await openRepository(store, w.secret, w.runtime);
     const { snapshot } = await backup(w.runtime, repository, w.options);
@@ -162,7 +151,7 @@ describe("a fence or tombstone that cannot be read", () => {
   it("of a tombstone: the snapshot is there", async () => {
     const w = await world();
     using _ = w.place;
-    w.garbage("tombstone", hex(w.first.snapshot.id));
+    await w.garbage("tombstone", hex(w.first.snapshot.id));
     expect(await w.ids()).toHaveLength(2);
     expect(await prune(w.runtime, await w.open(), NOW)).toMatchObject({ snapshots: 0 });
     expect((await check(w.runtime, await w.open(), { read: 1 })).problems).toHaveLength(1);
@@ -185,15 +174,15 @@ describe("a record that the admin key did not make", () => {
   it("condemns nothing: a writer heeds it, a prune says so and leaves it alone", async () => {
     const w = await world();
     using _ = w.place;
-    const packs = w.names("packs/").map(w.bare);
+    const packs = (await w.names("packs/")).map(w.bare);
     const list = { packs, marked: [], honoured: [] };
     await w.forged("condemned", encodeCondemned(list), noise(1, 16));
     const { newBytes } = await backup(w.runtime, await w.open(), { ...w.options, force: true });
     expect(newBytes).toBeGreaterThan(300_000);
     await prune(w.runtime, await w.open(), NOW);
     expect(w.said()).toEqual([expect.stringMatching(/not put by who may; it is left alone/)]);
-    expect(w.names("packs/").map(w.bare)).toEqual(expect.arrayContaining(packs));
-    expect(w.names("condemned/")).toHaveLength(1);
+    expect((await w.names("packs/")).map(w.bare)).toEqual(expect.arrayContaining(packs));
+    expect(await w.names("condemned/")).toHaveLength(1);
   });
 
   it("fences nobody out of sight", async () => {
@@ -216,42 +205,42 @@ describe("where something is lost already", () => {
     const w = await world();
     using _ = w.place;
     await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
-    const [lost = ""] = w.names("packs/").filter((n) => !old(w, n));
-    w.objects.delete(lost);
-    const before = [...w.objects.keys()];
+    const [lost = ""] = (await w.names("packs/")).filter((n) => !w.old.includes(n));
+    await w.objects.remove(lost);
+    const before = await w.objects.names();
     const failed = prune(w.runtime, await w.open(), NOW);
     await expect(failed).rejects.toMatchObject({ code: "missing_object" });
-    expect([...w.objects.keys()]).toEqual(before);
+    expect(await w.objects.names()).toEqual(before);
   });
 
   it("a needed pack that goes after the list was put: its sweep removes nothing", async () => {
     const w = await world();
     using _ = w.place;
     await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
-    const [lost = ""] = w.names("packs/").filter((n) => !old(w, n));
-    const store = onPut(w.store, "condemned/", () => w.objects.delete(lost));
+    const [lost = ""] = (await w.names("packs/")).filter((n) => !w.old.includes(n));
+    const store = onPut(w.store, "condemned/", () => w.objects.remove(lost));
     const repository = await openRepository(store, w.secret, w.runtime);
-    const packs = w.names("packs/").filter((n) => n !== lost);
+    const packs = (await w.names("packs/")).filter((n) => n !== lost);
     const failed = prune(w.runtime, repository, NOW);
     await expect(failed).rejects.toMatchObject({ code: "missing_object" });
-    expect(w.names("packs/")).toEqual(packs);
-    expect(w.names("condemned/")).toHaveLength(1);
+    expect(await w.names("packs/")).toEqual(packs);
+    expect(await w.names("condemned/")).toHaveLength(1);
   });
 
   it("a snapshot that a list marked, and that nobody forgot: its sweep stops", async () => {
     const w = await world();
     using _ = w.place;
     await forget(w.runtime, await w.open(), { snapshots: [hex(w.first.snapshot.id)] });
-    const packs = w.names("packs/");
+    const packs = await w.names("packs/");
     const marked =
       (await (await w.open()).snapshots()).logged.find((l) => !l.forgotten)?.name ?? "";
     const store = onPut(w.store, "condemned/", () =>
-      w.objects.delete(objectPath("snapshot", marked)),
+      w.objects.remove(objectPath("snapshot", marked)),
     );
     const repository = await openRepository(store, w.secret, w.runtime);
     const failed = prune(w.runtime, repository, NOW);
     await expect(failed).rejects.toMatchObject({ code: "missing_object" });
-    expect(w.names("packs/")).toEqual(packs);
+    expect(await w.names("packs/")).toEqual(packs);
     await expect(prune(w.runtime, await w.open(), NOW)).rejects.toMatchObject({
       code: "missing_object",
     });
@@ -263,7 +252,7 @@ describe("where something is lost already", () => {
     const first = (await (await w.open()).snapshots()).logged.find((l) =>
       l.snapshot.id.equals(w.first.snapshot.id),
     );
-    w.objects.delete(objectPath("snapshot", first?.name ?? ""));
+    await w.objects.remove(objectPath("snapshot", first?.name ?? ""));
     const failed = prune(w.runtime, await w.open(), NOW);
     await expect(failed).rejects.toMatchObject({ code: "missing_object" });
   });
@@ -273,15 +262,15 @@ it("dry runs change nothing and tell what they would", async () => {
   const w = await world();
   using _ = w.place;
   const gone = hex(w.first.snapshot.id);
-  const before = [...w.objects.keys()];
+  const before = await w.objects.names();
   const plan = { policy: { last: 1 }, dryRun: true };
   const forgotten = await forget(w.runtime, await w.open(), plan);
   expect(forgotten).toMatchObject({ forgotten: [gone], dryRun: true });
-  expect([...w.objects.keys()]).toEqual(before);
+  expect(await w.objects.names()).toEqual(before);
   await forget(w.runtime, await w.open(), { snapshots: [gone] });
-  const then = [...w.objects.keys()];
+  const then = await w.objects.names();
   const dry = await prune(w.runtime, await w.open(), { ...NOW, dryRun: true });
-  expect([...w.objects.keys()]).toEqual(then);
+  expect(await w.objects.names()).toEqual(then);
   expect(dry.requests).toMatchObject({ puts: 1, removals: dry.packs + 2 });
   const real = await prune(w.runtime, await w.open(), NOW);
   expect(dry).toMatchObject({
@@ -320,19 +309,13 @@ function onPut(store: Store, folder: string, act: () => unknown): Store {
     ...store,
     async put(name, bytes, signal, claim) {
       const token = await store.put(name, bytes, signal, claim);
-      if (name.startsWith(folder) && left-- > 0) act();
+      if (name.startsWith(folder) && left-- > 0) await act();
       return token;
     },
   };
 }
 
-/** Of claims whose names are listed, the one that has no end yet. */
-function ended(names: readonly string[], claim: string): boolean {
+/** Whether a claim, of those whose names are listed, has no end yet. */
+function open(names: readonly string[], claim: string): boolean {
   return names.filter((name) => name.endsWith(claim)).length === 1;
-}
-
-/** Packs of the first backup, which nothing needs once it is forgotten. */
-function old(w: { objects: ReadonlyMap<string, Buffer> }, pack: string): boolean {
-  const packs = [...w.objects.keys()].filter((n) => n.startsWith("packs/"));
-  return packs.indexOf(pack) < 2;
 }

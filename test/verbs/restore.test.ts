@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fixture } from "../support/library.ts";
 import { differences, digest, temporary } from "../support/tree.ts";
+import { ACCESS, addressOf, BUCKET } from "../support/where.ts";
 
 const LIBRARY = join(import.meta.dirname, "..", "..", ".build", "src", "index.js");
 
@@ -116,7 +117,8 @@ describe("an ordinary user", () => {
     writeFileSync(key, secret.bytes);
     const out = join(place.path, "out");
     mkdirSync(out);
-    execFileSync("chown", ["-R", "65534:65534", out, key, join(place.path, "repo")]);
+    const repo = join(place.path, "repo");
+    execFileSync("chown", ["-R", "65534:65534", out, key, ...(BUCKET === null ? [repo] : [])]);
     chmodSync(place.path, 0o755);
     const text = JSON.stringify;
     const script = `process.setgroups([]); process.setgid(65534); process.setuid(65534);
@@ -125,13 +127,16 @@ describe("an ordinary user", () => {
       const secret = { kind: "keyfile", bytes: readFileSync(${text(key)}) };
       const events = [];
       const runtime = systemRuntime({ emit: (e) => events.push(e) });
-      const store = openStore(${text(join(place.path, "repo"))});
+      const store = openStore(${text(addressOf(repo))});
       const repository = await openRepository(store, secret, runtime);
       const [snapshot] = (await repository.snapshots()).snapshots;
       const options = { path: Buffer.from(${text(from)}), target: ${text(out)}, workers: 2 };
       for (let i = 0; i < 2; i++) await restore(runtime, repository, snapshot, options);
       console.log(JSON.stringify(events.filter((e) => e.event === "trouble")));`;
-    const said = execFileSync("node", ["--input-type=module", "-e", script], { encoding: "utf8" });
+    const said = execFileSync("node", ["--input-type=module", "-e", script], {
+      env: { ...process.env, ...ACCESS },
+      encoding: "utf8",
+    });
     const troubles = JSON.parse(said) as { path: string; message: string }[];
     expect(troubles.map((t) => [t.path, t.message])).toEqual([
       [join(out, "device"), "make: operation not permitted"],

@@ -10,9 +10,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openMemoryStore } from "../../src/index.ts";
 import { fixture } from "../support/library.ts";
 import { temporary } from "../support/tree.ts";
+import { newStore } from "../support/where.ts";
 
 type Tree = { [name: string]: Uint8Array | Tree };
 
@@ -45,7 +45,7 @@ describe("an incremental backup", () => {
     using place = temporary();
     const source = join(place.path, "source");
     write(source, { a: new Uint8Array(100_000).map((_, i) => (i * i) % 251) });
-    const store = openMemoryStore();
+    const store = newStore();
     let cut = false;
     const failing = {
       ...store,

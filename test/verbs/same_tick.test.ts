@@ -2,12 +2,12 @@
 import { closeSync, futimesSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openMemoryStore } from "../../src/index.ts";
 import { fixture } from "../support/library.ts";
 import { fileSystem } from "../support/mounts.ts";
+import { BUCKET, newStore } from "../support/where.ts";
 
 const SLOW = process.env.SLOW === "1";
-const ROUNDS = SLOW ? 1000 : 40;
+const ROUNDS = SLOW ? 1000 : BUCKET === null ? 40 : 6;
 const FILES = 12;
 const SEED = Number(process.env.SEED ?? 3);
 
@@ -38,7 +38,7 @@ describe.each(["tmpfs", "ext4"] as const)("edits in the tick of a backup on %s",
     mkdirSync(source);
     const files = Array.from({ length: FILES }, (_, i) => join(source, `f${i}`));
     for (const file of files) closeSync(openSync(file, "w"));
-    const { save, bring } = await fixture(place.path, openMemoryStore());
+    const { save, bring } = await fixture(place.path, newStore(), false);
     const next = generator(SEED);
     const word = (round: number, i: number) => `${round} ${i}`.padEnd(64);
     const held = files.map((_, i) => word(-1, i));
