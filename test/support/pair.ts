@@ -11,7 +11,6 @@ import {
   initReplica,
   openMemoryStore,
   openRepository,
-  openStore,
   type Repository,
   restore,
   type Secret,
@@ -22,6 +21,7 @@ import {
   systemRuntime,
 } from "../../src/index.ts";
 import { fixture } from "./library.ts";
+import { storeAt } from "./where.ts";
 
 /** Files of many sizes; some compress and some do not. */
 export function writeFiles(folder: string, seed: number, count = 12): void {
@@ -35,7 +35,7 @@ export function writeFiles(folder: string, seed: number, count = 12): void {
 
 export type Kin = "replica" | "stranger";
 
-/** A repository `from` in a folder, and how to make, open and fill another one. */
+/** A repository to copy from, and how to make, open and fill another one. */
 export async function pair(folder: string, store?: Store) {
   const own = await fixture(folder, store);
   const events: HoldallEvent[] = [];
@@ -50,7 +50,7 @@ export async function pair(folder: string, store?: Store) {
     secretOf,
     source: join(folder, "source"),
     /** Makes the other repository. */
-    async make(kin: Kin, there: Store = openStore(join(folder, "there"))): Promise<Store> {
+    async make(kin: Kin, there: Store = storeAt(join(folder, "there"))): Promise<Store> {
       if (kin === "replica") await initReplica(runtime, there, await own.open());
       else await init(runtime, there, other);
       return there;

@@ -177,12 +177,12 @@ describe("a record that the admin key did not make", () => {
     const packs = (await w.names("packs/")).map(w.bare);
     const list = { packs, marked: [], honoured: [] };
     await w.forged("condemned", encodeCondemned(list), noise(1, 16));
-    const { newBytes } = await backup(w.runtime, await w.open(), { ...w.options, force: true });
-    expect(newBytes).toBeGreaterThan(300_000);
     await prune(w.runtime, await w.open(), NOW);
     expect(w.said()).toEqual([expect.stringMatching(/not put by who may; it is left alone/)]);
-    expect((await w.names("packs/")).map(w.bare)).toEqual(expect.arrayContaining(packs));
+    expect((await w.names("packs/")).map(w.bare)).toEqual(packs);
     expect(await w.names("condemned/")).toHaveLength(1);
+    const { newBytes } = await backup(w.runtime, await w.open(), { ...w.options, force: true });
+    expect(newBytes).toBeGreaterThan(300_000);
   });
 
   it("fences nobody out of sight", async () => {
