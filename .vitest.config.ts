@@ -6,7 +6,13 @@ import { defineConfig } from "vitest/config";
 import { findServer, SERVERS } from "./test/support/servers.ts";
 
 /** Test files whose repositories can lie in a bucket. */
-const IN_BUCKETS = ["verbs/**/*.test.ts"];
+const IN_BUCKETS = [
+  "verbs/!(compare|doctor).test.ts",
+  "repo/cache.test.ts",
+  "cli/!(progress|words).test.ts",
+  "sync/afar.test.ts",
+  "sync/faults.test.ts",
+];
 
 const found = SERVERS.filter((kind) => {
   const server = findServer(kind);

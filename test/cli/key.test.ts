@@ -1,6 +1,5 @@
 /** Keys: what opens a repository, what no longer does, and what is never taken away. */
-import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { statSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { readRecoveryKey } from "../../src/index.ts";
 import { world } from "../support/command.ts";
@@ -41,17 +40,17 @@ it("adds recovery keys, and proves them", () => {
   expect(drilled).toMatchObject({ kind: "recovery", slot: made.added, snapshots: 1 });
 }, 60_000);
 
-it("refuses a removed slot from then on, in every generation", () => {
+it("refuses a removed slot from then on, in every generation", async () => {
   using w = world(true);
   w.run(["init"]);
   w.run(["key", "keyfile", w.at("two")]);
   w.run(["key", "keyfile", w.at("three")]);
   const two = w.json(["key", "add", "--new-keyfile", w.at("two")]).added as string;
   w.run(["key", "add", "--new-keyfile", w.at("three")]);
-  const slotFiles = () => readdirSync(join(w.at("repo"), "slots")).length;
-  const before = slotFiles();
+  const slots = async () => (await w.objects.names("slots/")).length;
+  const before = await slots();
   expect(w.json(["key", "remove", two])).toMatchObject({ event: "key", retired: [two] });
-  expect(slotFiles()).toBe(before);
+  expect(await slots()).toBe(before);
   const gone = w.json(["snapshots"], { env: { HOLDALL_KEYFILE: w.at("two") } });
   expect(gone).toMatchObject({ code: "wrong_secret", exit: 12 });
   expect(gone.message).toContain("removed");
@@ -90,16 +89,16 @@ it("changes the secret in use: the new one opens, the old one does not", () => {
   expect(w.run(["snapshots"], opened).status).toBe(0);
 }, 60_000);
 
-it("opens the repository when the newest config is lost, and a slot stays removed by the others", () => {
+it("opens the repository when the newest config is lost, and a slot stays removed by the others", async () => {
   using w = world(true);
   w.run(["init"]);
-  const configs = () => readdirSync(join(w.at("repo"), "config"));
-  const first = configs();
+  const configs = () => w.objects.names("config/");
+  const first = await configs();
   w.run(["key", "keyfile", w.at("two")]);
   const two = w.json(["key", "add", "--new-keyfile", w.at("two")]).added as string;
   w.run(["key", "remove", two]);
-  for (const name of first) rmSync(join(w.at("repo"), "config", name));
-  expect(configs()).toHaveLength(1);
+  await w.objects.remove(...first);
+  expect(await configs()).toHaveLength(1);
   expect(w.run(["snapshots"], { env: { HOLDALL_KEYFILE: w.at("two") } }).status).toBe(12);
   expect(w.run(["snapshots"]).status).toBe(0);
 }, 60_000);

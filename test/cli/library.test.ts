@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { differences, temporary } from "../support/tree.ts";
+import { ACCESS, addressOf } from "../support/where.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -15,8 +16,11 @@ it("backs up, restores and lists with an abort signal and events", () => {
   mkdirSync(source);
   for (let i = 0; i < 8; i++) writeFileSync(join(source, `f${i}`), randomBytes(12 << 20));
   const program = join(ROOT, ".build/test/support/embedder.js");
-  const args = [program, join(place.path, "repo"), source, target];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  const args = [program, addressOf(join(place.path, "repo")), source, target];
+  const { stdout, stderr } = spawnSync(process.execPath, args, {
+    env: { ...process.env, ...ACCESS },
+    encoding: "utf8",
+  });
   expect(stderr).toBe("");
   expect(JSON.parse(stdout)).toMatchObject({
     code: "interrupted",

@@ -1,12 +1,12 @@
 /** Every failure a person can cause: exit status, one line that names the object, and a hint. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { blake3 } from "@noble/hashes/blake3.js";
 import { expect, it } from "vitest";
 import { EXIT_STATUS, FAILURE_CODES, Failure, toFailure } from "../../src/base/failure.ts";
 import { MAIN, world } from "../support/command.ts";
+import type { Objects } from "../support/where.ts";
 
 it("has a documented status and a hint for every code", () => {
   const documented = EXIT_STATUS.map(([status]) => status);
@@ -45,7 +45,7 @@ it("ends with the documented status, one line and a hint", () => {
     expect(err).toContain(names);
   };
   fails("no_repository", 10, "repo", ["snapshots"]);
-  fails("no_repository", 10, "nowhere", ["snapshots", "-r", w.at("nowhere")]);
+  fails("no_repository", 10, "nowhere", ["snapshots", "-r", w.repo("nowhere")]);
   expect(w.run(["init"]).status).toBe(0);
   fails("repository_exists", 1, "repo", ["init"]);
   fails("usage", 2, "nonsense", ["nonsense"]);
@@ -69,43 +69,42 @@ it("ends with the documented status, one line and a hint", () => {
   expect(w.run(["backup", w.source, w.at("absent")]).status).toBe(3);
 }, 60_000);
 
-/** Changes a stored object, and its name with it unless it is to be found out. */
-function tamper(folder: string, change: (bytes: Buffer) => boolean, rename = true): void {
-  for (const name of readdirSync(folder)) {
-    const bytes = readFileSync(join(folder, name));
+/** Changes stored slots, and their names with them unless it is to be found out. */
+async function tamper(of: Objects, change: (b: Buffer) => boolean, rename = true): Promise<void> {
+  for (const name of await of.names("slots/")) {
+    const bytes = await of.read(name);
     if (!change(bytes)) continue;
-    rmSync(join(folder, name));
+    await of.remove(name);
     const hash = Buffer.from(blake3(bytes)).toString("hex");
-    writeFileSync(join(folder, rename ? hash + name.slice(64) : name), bytes);
+    await of.write(rename ? `slots/${hash}${name.slice(-33)}` : name, bytes);
   }
 }
 
-it("tells damage, a newer format and an excessive slot apart", () => {
+it("tells damage, a newer format and an excessive slot apart", async () => {
   using w = world(true);
   const phrase = { env: { HOLDALL_KEYFILE: "", HOLDALL_PASSPHRASE: "long enough" } };
   w.run(["init"], phrase);
-  const slots = join(w.at("repo"), "slots");
   const argon = (kib: number) => {
     const number = Buffer.alloc(5, 0xce);
     number.writeUInt32BE(kib, 1);
     return number;
   };
   const cost = (from: number, to: number) =>
-    tamper(slots, (bytes) => {
+    tamper(w.objects, (bytes) => {
       const at = bytes.indexOf(argon(from));
       return at >= 0 && argon(to).copy(bytes, at) > 0;
     });
   const [own, huge] = [256 << 10, (4 << 20) + 1];
-  cost(own, huge);
+  await cost(own, huge);
   expect(w.json(["stats"], phrase)).toMatchObject({ code: "kdf_too_expensive", exit: 11 });
-  cost(huge, own);
+  await cost(huge, own);
   expect(w.json(["stats"], phrase)).toMatchObject({ event: "stats" });
   const version = (n: number, rename?: boolean) =>
-    tamper(slots, (bytes) => bytes.writeUInt8(n, 7) > 0, rename);
-  version(9);
+    tamper(w.objects, (bytes) => bytes.writeUInt8(n, 7) > 0, rename);
+  await version(9);
   expect(w.json(["stats"], phrase)).toMatchObject({ code: "newer_format", exit: 11 });
-  version(1);
-  version(2, false);
+  await version(1);
+  await version(2, false);
   expect(w.json(["stats"], phrase)).toMatchObject({ code: "damaged", exit: 13 });
 }, 60_000);
 
@@ -118,8 +117,7 @@ it("stops in good order when it is interrupted, and leaves nothing to clear", as
   child.stderr.on("data", (data) => {
     err += String(data);
   });
-  const claims = join(w.at("repo"), "claims");
-  while (!existsSync(claims) || readdirSync(claims).length === 0) await sleep(20);
+  while ((await w.objects.names("claims/")).length === 0) await sleep(20);
   await sleep(300);
   child.kill("SIGINT");
   const status = await new Promise((done) => child.on("close", done));

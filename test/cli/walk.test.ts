@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { MAIN, world } from "../support/command.ts";
 import { differences } from "../support/tree.ts";
+import { ACCESS } from "../support/where.ts";
 
 it("walks the whole path as documented", () => {
   const { place, run, source } = world();
@@ -36,7 +37,7 @@ it("walks the whole path as documented", () => {
 }, 60_000);
 
 it("looks into snapshots and repairs a folder in place", () => {
-  const { place, run, source } = world();
+  const { place, repo, run, source } = world();
   using _ = place;
   run(["init"]);
   run(["backup", source]);
@@ -46,7 +47,8 @@ it("looks into snapshots and repairs a folder in place", () => {
     spawnSync(process.execPath, [MAIN, "dump", `latest:${source}`], {
       env: {
         ...process.env,
-        HOLDALL_REPOSITORY: join(place.path, "repo"),
+        ...ACCESS,
+        HOLDALL_REPOSITORY: repo(),
         HOLDALL_KEYFILE: join(place.path, "key"),
       },
     }).stdout,

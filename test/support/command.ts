@@ -21,6 +21,10 @@ export interface More {
 
 const KEY = "5a".repeat(32);
 
+/** What a command said, but for the line that only a bucket's has: how much was asked of it. */
+export const withoutRequests = (said: string) =>
+  said.replaceAll(/^(\d+ requests?; .* received|\{"event":"store",.*\})\n/gm, "");
+
 /** `spoiled`: the test leaves a repository that is not whole, or that has another secret. */
 export function world(spoiled = false) {
   const place = temporary();
@@ -48,7 +52,8 @@ export function world(spoiled = false) {
       // A process without a terminal, whoever runs the tests: no prompt can wait for a person.
       ...({ detached: true } as object),
     });
-    return { status: r.status, out: r.stdout, err: r.stderr };
+    const [out, err] = [withoutRequests(r.stdout), withoutRequests(r.stderr)];
+    return { status: r.status, out, err };
   };
   /** The last line of standard output as JSON. */
   const json = (args: string[], more: More = {}): Record<string, unknown> => {

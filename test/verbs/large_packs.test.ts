@@ -167,7 +167,9 @@ it("leave nothing when their writer is killed", async () => {
   await ended;
   expect(seen).toBe(true);
   const left = readdirSync(w.at(".cache"), { recursive: true, withFileTypes: true });
-  expect(left.filter((f) => f.isFile() && !/^(heads|[0-9a-f-]{97})$/.test(f.name))).toEqual([]);
+  expect(left.filter((f) => f.isFile() && !/^(heads|slot|[0-9a-f-]{97})$/.test(f.name))).toEqual(
+    [],
+  );
   expect(w.json(["backup", "--pack-size", "128", w.source])).toMatchObject({ troubles: 0 });
   expect(w.run(["check", "--read"]).status).toBe(0);
 });
