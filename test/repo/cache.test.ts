@@ -9,7 +9,6 @@ import {
   check,
   counted,
   list,
-  openMemoryStore,
   openRepository,
   removeKey,
   type Secret,
@@ -18,14 +17,14 @@ import {
 import { Cache } from "../../src/repo/cache.ts";
 import { writeFiles } from "../support/pair.ts";
 import { sourced } from "../support/sourced.ts";
+import { newStore } from "../support/where.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
 /** A repository in a bucket, whose clients keep what they read. */
 async function cached() {
-  const objects = new Map<string, Buffer>();
   const traffic = new Traffic();
-  const w = await sourced(counted(openMemoryStore(objects), traffic));
+  const w = await sourced(counted(newStore(), traffic));
   const base = join(w.place.path, "cache");
   writeFiles(w.source, 3, 40);
   const open = (secret: Secret = w.secret) =>
@@ -38,7 +37,7 @@ async function cached() {
   };
   return {
     ...w,
-    ...{ base, objects, open, gets },
+    ...{ base, open, gets },
     save: async () => backup(w.runtime, await open(), w.options),
     /** Files of one folder of the caches there are. */
     kept(kind: string) {
@@ -83,7 +82,7 @@ it("is asked for pages, and not by whoever says whether the store has them", asy
   const { snapshot } = await w.save();
   const [page = ""] = w.kept("page").map((path) => path.slice(-97));
   const path = `packs/${page.slice(0, 2)}/${page}`;
-  w.objects.get(path)?.fill(0, 100, 200);
+  await w.objects.change(path, (bytes) => bytes.fill(0, 100, 200));
   const found: string[] = [];
   const look = (path: string) =>
     list(repository, snapshot, Buffer.from(path), true, (row) => found.push(`${row.path}`));

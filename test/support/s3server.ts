@@ -1,4 +1,4 @@
-/** Real S3 servers of two lineages on loopback, each with a folder of its own, gone with `using`. */
+/** Real S3 servers of two lineages on loopback, each with its own folder, gone with `using`. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";

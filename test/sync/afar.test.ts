@@ -3,24 +3,17 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import {
-  counted,
-  Failure,
-  openMemoryStore,
-  openRepository,
-  restore,
-  type Store,
-  Traffic,
-} from "../../src/index.ts";
+import { counted, Failure, openRepository, restore, type Store, Traffic } from "../../src/index.ts";
 import { pair } from "../support/pair.ts";
 import { differences, temporary } from "../support/tree.ts";
+import { newStore } from "../support/where.ts";
 
 const MIB = 1 << 20;
 
-/** A repository in memory with 24 MiB of files large and small, and a counted way to restore it. */
+/** A repository of 24 MiB of files large and small, not in a folder; and a counted restore of it. */
 async function scene(folder: string) {
   const traffic = new Traffic();
-  const store = openMemoryStore();
+  const store = newStore();
   const p = await pair(folder, store);
   mkdirSync(p.source);
   for (let i = 0; i < 200; i++) writeFileSync(join(p.source, `small-${i}`), randomBytes(20_000));
