@@ -10,7 +10,7 @@ import { newStore } from "../support/where.ts";
 
 const MIB = 1 << 20;
 
-/** A repository of 24 MiB of files large and small, not in a folder; and a counted restore of it. */
+/** A repository, in no folder, of 24 MiB of files large and small; and a counted restore of it. */
 async function scene(folder: string) {
   const traffic = new Traffic();
   const store = newStore();
