@@ -9,6 +9,7 @@ import { findServer, SERVERS } from "./test/support/servers.ts";
 const IN_BUCKETS = [
   "verbs/!(compare|doctor).test.ts",
   "repo/cache.test.ts",
+  "support/where.test.ts",
   "cli/!(progress|words).test.ts",
   "sync/afar.test.ts",
   "sync/faults.test.ts",
