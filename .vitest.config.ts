@@ -27,7 +27,14 @@ export default defineConfig({
     projects: [
       { test: { name: "here", dir: "test" } },
       ...servers.map((server) => ({
-        test: { name: server, dir: "test", include: IN_BUCKETS, provide: { server } },
+        test: {
+          name: server,
+          dir: "test",
+          include: IN_BUCKETS,
+          provide: { server },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       })),
     ],
   },
