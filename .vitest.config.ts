@@ -5,12 +5,12 @@
 import { defineConfig } from "vitest/config";
 import { findServer, SERVERS } from "./test/support/servers.ts";
 
-/** Test files whose repositories can lie in a bucket. */
+/** Test files of engine, protocol and command: all of them that are about a repository. */
 const IN_BUCKETS = [
   "verbs/!(compare|doctor).test.ts",
   "repo/cache.test.ts",
   "support/where.test.ts",
-  "cli/!(progress|words).test.ts",
+  "cli/!(progress|secret|verify|words).test.ts",
   "sync/afar.test.ts",
   "sync/faults.test.ts",
 ];
@@ -34,6 +34,9 @@ export default defineConfig({
           provide: { server },
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // After all others, side by side: none of them measures time.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
         },
       })),
     ],

@@ -4,7 +4,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parseConfig } from "../../src/cli/config.ts";
 import { MAIN, world } from "../support/command.ts";
-import { BUCKET } from "../support/where.ts";
 
 const NONE = { HOLDALL_KEYFILE: undefined, HOLDALL_REPOSITORY: undefined };
 
@@ -21,9 +20,7 @@ it("flags win over the environment, that over the named repository", () => {
   const configure = (keyfile: string) =>
     writeFileSync(
       `${folder}/config.json`,
-      JSON.stringify({
-        repositories: { nas: { repository: BUCKET === null ? "../../repo" : w.repo(), keyfile } },
-      }),
+      JSON.stringify({ repositories: { nas: { repository: "../../repo", keyfile } } }),
     );
   const status = (keyfile: string, env: object, ...flags: string[]) => {
     configure(keyfile);
@@ -105,7 +102,7 @@ it("asks on the terminal without echo, twice for a new passphrase", () => {
   expect(opened.status).toBe(0);
   expect(opened.out).toContain("no snapshots");
   expect(opened.out).not.toContain("tell");
-  const other = type("Passphrase:>one\\r|again:>two\\r", ["init", "-r", w.repo("other")]);
+  const other = type("Passphrase:>one\\r|again:>two\\r", ["init", "-r", w.at("other")]);
   expect(other.out).toContain("the two passphrases differ");
   expect(other.status).toBe(2);
   expect(type("Passphrase:>half\\x03", ["snapshots"]).status).toBe(130);
