@@ -5,9 +5,11 @@
 import { defineConfig } from "vitest/config";
 import { findServer, SERVERS } from "./test/support/servers.ts";
 
+const SLOW = process.env.HOLDALL_SLOW === "1";
 /** Test files of engine, protocol and command: all of them that are about a repository. */
 const IN_BUCKETS = [
-  "verbs/!(compare|doctor).test.ts",
+  // Trees of every kind take a minute each: those two are about sources.
+  SLOW ? "verbs/!(compare|doctor).test.ts" : "verbs/!(compare|doctor|dump|posix).test.ts",
   "repo/cache.test.ts",
   "support/where.test.ts",
   "cli/!(progress|secret|verify|words).test.ts",
@@ -20,7 +22,7 @@ const found = SERVERS.filter((kind) => {
   if ("missing" in server) console.error(`skipped: ${server.missing}`);
   return "path" in server;
 });
-const servers = process.env.HOLDALL_SLOW === "1" ? [...found, "fake" as const] : found;
+const servers = SLOW ? [...found, "fake" as const] : found;
 
 export default defineConfig({
   test: {
