@@ -67,7 +67,7 @@ export async function write(
     const message = gone
       ? `${gone.message}: it was taken away meanwhile, or is lost; the writer looks anew`
       : outcome === "unknown"
-        ? "the store did not say whether the snapshot was put: it is saved again under a new claim"
+        ? "it is not known whether the snapshot was put: it is saved again under a new claim"
         : "a prune did not wait for this writer: it begins again under a new claim";
     runtime.emit({ event: "warning", message });
   }
@@ -180,13 +180,15 @@ class Acts {
     return true;
   }
 
-  /** False when the store never said whether it took the record. */
+  /** False when it is not known whether the store took the record. */
   private async putSnapshot(sealed: Sealed): Promise<boolean> {
     try {
       await this.repository.putSealed("snapshot", sealed, this.claim);
       return true;
     } catch (error) {
-      if (UNSAID.includes(toFailure(error).code)) return false;
+      const failure = toFailure(error);
+      // Missing is what a put was half way with: a sweep takes that from a writer it has fenced.
+      if (UNSAID.includes(failure.code) || isMiss(failure)) return false;
       throw error;
     }
   }

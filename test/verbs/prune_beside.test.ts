@@ -2,7 +2,7 @@
  * Prunes beside writers, one step of the one put between two of the other: what was fenced begins
  * again, what was acknowledged stays, and records that are damaged or forged take nothing away.
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import {
@@ -17,6 +17,7 @@ import {
   type Store,
   undelete,
 } from "../../src/index.ts";
+import { systemFiles } from "../../src/store/files.ts";
 import { openFolderStore } from "../../src/store/fs.ts";
 import { noise } from "../support/noise.ts";
 import { NOW, sourced } from "../support/sourced.ts";
@@ -298,6 +299,40 @@ it.runIf(BUCKET === null)(
     expect(readdirSync(join(root, "packs", shard)).filter((n) => n.startsWith("."))).toHaveLength(
       1,
     );
+  },
+);
+
+it.runIf(BUCKET === null)(
+  "a writer whose snapshot a prune takes away half put begins again",
+  async () => {
+    const place = temporary();
+    using _ = place;
+    const root = join(place.path, "repo");
+    const w = await sourced(openFolderStore(root));
+    using __ = w.place;
+    w.write("old", 1);
+    const first = await w.save([w.source]);
+    rmSync(join(w.source, "old"));
+    w.write("new", 2);
+    await forget(w.runtime, await w.open(), { snapshots: [hex(first.snapshot.id)] });
+    let taken = 0;
+    const link: typeof systemFiles.link = async (from, to) => {
+      if (to.startsWith(join(root, "snapshots")) && taken === 0) {
+        await prune(w.runtime, await w.open(), NOW);
+        if (!existsSync(from)) taken++;
+      }
+      return systemFiles.link(from, to);
+    };
+    const store = openFolderStore(root, { ...systemFiles, link });
+    const repository = await openRepository(store, w.secret, w.runtime);
+    const { snapshot } = await backup(w.runtime, repository, w.options);
+    expect(taken).toBe(1);
+    expect(w.said()).toEqual([expect.stringMatching(/saved again under a new claim/)]);
+    expect(await w.ids()).toEqual([hex(snapshot.id)]);
+    const out = join(w.place.path, "out");
+    expect((await w.bring(snapshot, w.source, out)).troubles).toBe(0);
+    expect(differences(w.source, out)).toEqual([]);
+    expect((await check(w.runtime, await w.open(), { read: 1 })).problems).toEqual([]);
   },
 );
 
