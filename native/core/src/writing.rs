@@ -185,27 +185,32 @@ impl Writing {
                 Ok(()) => self.reader.open(&pieces[0].place, opener),
                 Err(e) => Err(e.clone()),
             };
+            let right = |piece: &&Piece| {
+                let checked = opened.clone().and_then(|block| self.check(piece, block));
+                checked.map_err(|e| self.failed(piece, &e)).is_ok()
+            };
+            let pieces: Vec<&Piece> = pieces.iter().copied().filter(right).collect();
+            let Ok(block) = opened else { continue };
             for run in pieces.chunk_by(follows) {
-                let written = opened.clone().and_then(|block| self.write(run, block));
-                if written.is_err() && run.len() > 1 {
-                    // What is wrong with one chunk must not cost its neighbours.
-                    let one = |piece| {
-                        self.wrote(piece, opened.clone().and_then(|b| self.write(&[piece], b)))
-                    };
-                    run.iter().copied().for_each(one);
-                } else {
-                    self.wrote(run[0], written);
+                if let Err(e) = self.write(run, block) {
+                    self.failed(run[0], &e);
                 }
             }
         }
     }
 
-    fn wrote(&self, piece: &Piece, written: Result<()>) {
-        if let Err(e) = written {
-            if !piece.target.fail() {
-                self.trouble(&piece.target.folder.dir, &piece.target.entry.name, &e);
-            }
+    fn failed(&self, piece: &Piece, e: &Error) {
+        if !piece.target.fail() {
+            self.trouble(&piece.target.folder.dir, &piece.target.entry.name, e);
         }
+    }
+
+    fn check(&self, piece: &Piece, block: &[u8]) -> Result<()> {
+        if self.dry {
+            return Ok(());
+        }
+        let Place { offset, length, .. } = piece.place;
+        self.reader.verify(DATA, &piece.id, &block[offset as usize..(offset + length) as usize])
     }
 
     /// Writes pieces that follow one another in the block and in their file: with one call, since
@@ -214,11 +219,6 @@ impl Writing {
         let start = run[0].place.offset as usize;
         let length: usize = run.iter().map(|piece| piece.place.length as usize).sum();
         if !self.dry {
-            for piece in run {
-                let Place { offset, length, .. } = piece.place;
-                let data = &block[offset as usize..(offset + length) as usize];
-                self.reader.verify(DATA, &piece.id, data)?;
-            }
             run[0].target.write(run[0].offset, &block[start..start + length])?;
         }
         self.counts.written.fetch_add(length as u64, Ordering::Relaxed);
