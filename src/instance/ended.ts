@@ -16,7 +16,7 @@ type At = (path: string) => string;
 
 const look = (path: string) => statSync(path, { throwIfNoEntry: false });
 
-function bytesAt(path: string, from: number, length: number): Buffer {
+export function bytesAt(path: string, from: number, length: number): Buffer {
   const fd = openSync(path, "r");
   try {
     const bytes = Buffer.alloc(length);

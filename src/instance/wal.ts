@@ -18,7 +18,7 @@ import {
 import { join } from "node:path";
 import { Failure } from "../base/failure.ts";
 import type { Engine } from "../base/state.ts";
-import { SHUT_DOWN } from "./ended.ts";
+import { bytesAt, SHUT_DOWN } from "./ended.ts";
 import { clusters } from "./pointers.ts";
 
 export interface LateSpace {
@@ -70,6 +70,8 @@ class Log implements Disposable {
   readonly #files = new Map<string, string>();
   readonly #size: number = 0;
   #open: { readonly number: number; readonly fd: number } | null = null;
+  /** The page read last: dozens of records lie on one. */
+  #last: { readonly start: number; readonly page: Buffer } | null = null;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -78,7 +80,7 @@ class Log implements Disposable {
       this.#files.set(name.slice(8), name);
     }
     const [first] = this.#files.values();
-    if (first !== undefined) this.#size = readFileSync(join(folder, first)).readUInt32LE(32);
+    if (first !== undefined) this.#size = bytesAt(join(folder, first), 32, 4).readUInt32LE(0);
   }
 
   #file(number: number): number | null {
@@ -97,10 +99,13 @@ class Log implements Disposable {
   #page(lsn: number): Buffer | null {
     if (this.#size === 0) return null;
     const start = lsn - (lsn % PAGE);
+    if (this.#last?.start === start) return this.#last.page;
     const fd = this.#file(Math.floor(start / this.#size));
     const page = Buffer.alloc(PAGE);
     if (fd === null || readSync(fd, page, 0, PAGE, start % this.#size) < PAGE) return null;
-    return page.readBigUInt64LE(8) === BigInt(start) ? page : null;
+    if (page.readBigUInt64LE(8) !== BigInt(start)) return null;
+    this.#last = { start, page };
+    return page;
   }
 
   /** The first place at or after this one that is no header of a page. */
