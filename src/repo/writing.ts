@@ -83,8 +83,11 @@ interface Ended {
 
 /** Whether a failure may only mean that this writer's ground was taken away. */
 const mayBeGround = (failure: Failure) => isMiss(failure) || failure.code === "store_io";
-/** Failures after which a put may have worked all the same. */
-const UNSAID: readonly FailureCode[] = ["store_io", "store_down", "store_answer"];
+/**
+ * Failures after which nobody knows whether a put worked; what is missing is what it was half way
+ * with: a sweep takes that from a writer it has fenced.
+ */
+const UNSAID: readonly FailureCode[] = ["store_io", "store_down", "store_answer", "object_missing"];
 
 async function attempt(
   runtime: Runtime,
@@ -186,9 +189,7 @@ class Acts {
       await this.repository.putSealed("snapshot", sealed, this.claim);
       return true;
     } catch (error) {
-      const failure = toFailure(error);
-      // Missing is what a put was half way with: a sweep takes that from a writer it has fenced.
-      if (UNSAID.includes(failure.code) || isMiss(failure)) return false;
+      if (UNSAID.includes(toFailure(error).code)) return false;
       throw error;
     }
   }
