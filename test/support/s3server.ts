@@ -19,6 +19,7 @@ import { findServer, SERVERS, type ServerKind } from "./servers.ts";
 export const KEY = "HOLDALLTESTKEY";
 export const SECRET = "holdall-test-secret-5a5a";
 export const OWNER: Keys = { accessKeyId: KEY, secretAccessKey: SECRET };
+
 /** A suite for each server, which has a bucket `holdall` and one that locks, `locked`. */
 export function onServers(body: (server: () => S3Server) => void): void {
   for (const kind of SERVERS) {

@@ -21,7 +21,7 @@ import { systemFiles } from "../../src/store/files.ts";
 import { openFolderStore } from "../../src/store/fs.ts";
 import { noise } from "../support/noise.ts";
 import { NOW, sourced } from "../support/sourced.ts";
-import { differences, temporary } from "../support/tree.ts";
+import { differences } from "../support/tree.ts";
 import { BUCKET, newStore } from "../support/where.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -270,11 +270,9 @@ it("a cache from before a prune changes nothing", async () => {
 it.runIf(BUCKET === null)(
   "temporary names of ended and fenced writers go, those of writers at work stay",
   async () => {
-    const place = temporary();
-    using _ = place;
+    const w = await sourced();
+    using place = w.place;
     const root = join(place.path, "repo");
-    const w = await sourced(openFolderStore(root));
-    using __ = w.place;
     w.write("a", 1);
     const { snapshot } = await w.save([w.source]);
     const [shard = ""] = readdirSync(join(root, "packs"));
@@ -305,11 +303,9 @@ it.runIf(BUCKET === null)(
 it.runIf(BUCKET === null)(
   "a writer whose snapshot a prune takes away half put begins again",
   async () => {
-    const place = temporary();
-    using _ = place;
+    const w = await sourced();
+    using place = w.place;
     const root = join(place.path, "repo");
-    const w = await sourced(openFolderStore(root));
-    using __ = w.place;
     w.write("old", 1);
     const first = await w.save([w.source]);
     rmSync(join(w.source, "old"));
@@ -329,7 +325,7 @@ it.runIf(BUCKET === null)(
     expect(taken).toBe(1);
     expect(w.said()).toEqual([expect.stringMatching(/saved again under a new claim/)]);
     expect(await w.ids()).toEqual([hex(snapshot.id)]);
-    const out = join(w.place.path, "out");
+    const out = join(place.path, "out");
     expect((await w.bring(snapshot, w.source, out)).troubles).toBe(0);
     expect(differences(w.source, out)).toEqual([]);
     expect((await check(w.runtime, await w.open(), { read: 1 })).problems).toEqual([]);
