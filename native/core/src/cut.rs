@@ -7,6 +7,9 @@
 use aes::cipher::{generic_array::GenericArray, BlockEncrypt, KeyInit};
 use aes::Aes128;
 
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::{self, Kernel};
+
 pub const AVERAGE: usize = 64 << 10;
 pub const MINIMUM: usize = AVERAGE / 4;
 pub const MAXIMUM: usize = AVERAGE * 4;
@@ -26,7 +29,7 @@ pub struct Cutter {
     gear: Box<[[u64; 256]; 2]>,
     aes: Aes128,
     #[cfg(target_arch = "x86_64")]
-    wide: Option<vaes::Kernel>,
+    kernel: Option<Kernel>,
 }
 
 /// AES where the processor has it, Gear elsewhere.
@@ -57,7 +60,7 @@ impl Cutter {
             gear: gear_table(key),
             aes: Aes128::new(&GenericArray::from(aes_key)),
             #[cfg(target_arch = "x86_64")]
-            wide: vaes::Kernel::detect(&aes_key),
+            kernel: Kernel::all(&aes_key).into_iter().next(),
         }
     }
 
@@ -98,9 +101,8 @@ impl Cutter {
     /// The first cut position in `from..to` (a cut at p ends a chunk of p bytes).
     fn find(&self, data: &[u8], from: usize, to: usize, mask: u64) -> Option<usize> {
         #[cfg(target_arch = "x86_64")]
-        if let Some(kernel) = &self.wide {
-            // SAFETY: the kernel exists only where its instructions do.
-            return unsafe { kernel.find(data, from, to, mask) };
+        if let Some(kernel) = self.kernel.as_ref().filter(|_| to >= from + kernels::STEP) {
+            return kernel.find(data, from, to, mask as u32);
         }
         self.find_scalar(data, from, to, mask)
     }
@@ -123,98 +125,6 @@ fn gear_table(key: &[u8; 32]) -> Box<[[u64; 256]; 2]> {
     let word = |i: usize| u64::from_le_bytes(words[i * 8..][..8].try_into().expect("8 bytes"));
     let table: [u64; 256] = std::array::from_fn(word);
     Box::new([table, table.map(|w| w << 1)])
-}
-
-#[cfg(target_arch = "x86_64")]
-mod vaes {
-    use std::arch::x86_64::*;
-
-    /// Sixteen windows at a time: four registers of four overlapping blocks.
-    pub struct Kernel {
-        keys: [__m128i; 11],
-    }
-
-    impl Kernel {
-        pub fn detect(key: &[u8; 16]) -> Option<Kernel> {
-            let wide = is_x86_feature_detected!("vaes")
-                && is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512vbmi")
-                && is_x86_feature_detected!("aes");
-            // SAFETY: the processor has AES-NI.
-            wide.then(|| Kernel { keys: unsafe { expand(key) } })
-        }
-
-        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,vaes")]
-        pub unsafe fn find(&self, data: &[u8], from: usize, to: usize, mask: u64) -> Option<usize> {
-            let keys = self.keys.map(|k| _mm512_broadcast_i32x4(k));
-            let want = _mm512_set1_epi64(mask as i64);
-            let mut spread = [0u8; 64];
-            for (i, b) in spread.iter_mut().enumerate() {
-                *b = (i / 16 + i % 16) as u8;
-            }
-            let first = _mm512_loadu_si512(spread.as_ptr().cast());
-            let step = _mm512_set1_epi8(4);
-            let mut at = from;
-            while at < to {
-                let start = at - 16;
-                let room = (data.len() - start).min(32);
-                let load = ((1u64 << room) - 1) & 0xffff_ffff;
-                let bytes = _mm512_maskz_loadu_epi8(load, data.as_ptr().add(start).cast());
-                let mut index = first;
-                let mut state = [_mm512_setzero_si512(); 4];
-                for s in &mut state {
-                    *s = _mm512_xor_si512(_mm512_permutexvar_epi8(index, bytes), keys[0]);
-                    index = _mm512_add_epi8(index, step);
-                }
-                for key in &keys[1..10] {
-                    for s in &mut state {
-                        *s = _mm512_aesenc_epi128(*s, *key);
-                    }
-                }
-                let mut hits = 0u32;
-                for (i, s) in state.iter().enumerate() {
-                    let out = _mm512_aesenclast_epi128(*s, keys[10]);
-                    let zero = u32::from(_mm512_testn_epi64_mask(out, want)) & 0x55;
-                    hits |= (zero & 1 | (zero & 4) >> 1 | (zero & 16) >> 2 | (zero & 64) >> 3)
-                        << (4 * i);
-                }
-                if hits != 0 {
-                    let found = at + hits.trailing_zeros() as usize;
-                    return (found < to).then_some(found);
-                }
-                at += 16;
-            }
-            None
-        }
-    }
-
-    #[target_feature(enable = "aes")]
-    unsafe fn expand(key: &[u8; 16]) -> [__m128i; 11] {
-        let mut keys = [_mm_loadu_si128(key.as_ptr().cast()); 11];
-        macro_rules! round {
-            ($i:literal, $rcon:literal) => {
-                let last = keys[$i - 1];
-                let mut k = last;
-                for _ in 0..3 {
-                    k = _mm_xor_si128(last, _mm_slli_si128(k, 4));
-                }
-                let word = _mm_shuffle_epi32(_mm_aeskeygenassist_si128(last, $rcon), 0xff);
-                keys[$i] = _mm_xor_si128(k, word);
-            };
-        }
-        round!(1, 0x01);
-        round!(2, 0x02);
-        round!(3, 0x04);
-        round!(4, 0x08);
-        round!(5, 0x10);
-        round!(6, 0x20);
-        round!(7, 0x40);
-        round!(8, 0x80);
-        round!(9, 0x1b);
-        round!(10, 0x36);
-        keys
-    }
 }
 
 #[cfg(test)]
@@ -240,14 +150,19 @@ mod tests {
     #[test]
     fn every_kernel_cuts_like_the_scalar_one() {
         let data = noise(3 << 20);
-        let fast = Cutter::new(AES, &[7; 32]);
-        let slow = Cutter { wide: None, ..Cutter::new(AES, &[7; 32]) };
-        assert_eq!(cuts(&fast, &data), cuts(&slow, &data));
-        for to in 100..180 {
-            assert_eq!(
-                fast.find(&data[..to], 40, to, 63),
-                slow.find_scalar(&data[..to], 40, to, 63)
-            );
+        let slow = Cutter { kernel: None, ..Cutter::new(AES, &[7; 32]) };
+        let expected = cuts(&slow, &data);
+        for kernel in Kernel::all(&[7; 16]) {
+            let fast = Cutter { kernel: Some(kernel), ..Cutter::new(AES, &[7; 32]) };
+            assert_eq!(cuts(&fast, &data), expected);
+            for (from, to) in (40..180).flat_map(|to| (16..to).map(move |from| (from, to))) {
+                for mask in [1, 63, 2047] {
+                    assert_eq!(
+                        fast.find(&data[..to], from, to, mask),
+                        slow.find_scalar(&data[..to], from, to, mask)
+                    );
+                }
+            }
         }
     }
 

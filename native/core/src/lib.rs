@@ -19,6 +19,8 @@ pub mod gather;
 pub mod id_set;
 pub mod index;
 pub mod ingest;
+#[cfg(target_arch = "x86_64")]
+pub mod kernels;
 pub mod keyring;
 pub mod leaves;
 pub mod list;
