@@ -23,14 +23,17 @@ const BLOCKS: [usize; 4] = [BLOCK_LIMIT, 1 << 20, 1 << 20, 1 << 20];
 const USUAL_LEVEL: i32 = 3;
 /// Its shortest match, hashes and chains: those of text are its own, with a longer match.
 const USUAL: [u32; 3] = [5, 18, 17];
-const TEXT: [u32; 3] = [6, 17, 16];
+const TEXT: [u32; 3] = [6, 17, 13];
 /// Chunks of one block at most: of files of a few bytes a block would hold hundreds of thousands.
 const BLOCK_CHUNKS: usize = 1 << 13;
 /// Ids of one list page: between these, ending where an id's low bits are zero.
 const LIST_AVERAGE: u8 = 0xff;
 const LIST_MOST: usize = 2048;
-/// Pages after one that compresses which are not tried: together, what one cut chunk has.
-const UNTRIED: usize = 15;
+/// Bytes of a chunk from which trying a sample is worth its time, and of that sample.
+const TRIED: usize = 16 << 10;
+const SAMPLE: usize = 4 << 10;
+/// Bytes of a file after a sample that compresses which are not tried.
+const UNTRIED: usize = 256 << 10;
 
 /// What all workers of one job share about chunks.
 pub struct Chunks {
@@ -124,7 +127,7 @@ pub struct Worker {
     probe: Compressor<'static>,
     packed: Vec<u8>,
     expander: Expander,
-    /// Pages that are taken for compressible as the one before was.
+    /// Bytes that are taken for compressible as what came before was.
     untried: usize,
     /// The read buffer, kept from file to file.
     pub buffer: Vec<u8>,
@@ -179,20 +182,18 @@ impl Worker {
         Ok(id)
     }
 
-    /// Whether a sample of the data does not compress. Trying every page of a database would be to
-    /// compress it twice; where one that does not is taken along, only time is lost.
+    /// Whether a sample of the data does not compress. To try every page of a database would be to
+    /// compress it twice; where what does not is taken along, only time is lost.
     fn is_dense(&mut self, data: &[u8]) -> bool {
-        if data.len() < 4096 {
+        let small = data.len() < TRIED && data.len() != PAGE_BYTES;
+        if small || self.untried >= data.len() {
+            self.untried = self.untried.saturating_sub(data.len());
             return false;
         }
-        if data.len() == PAGE_BYTES && self.untried > 0 {
-            self.untried -= 1;
-            return false;
-        }
-        let middle = (data.len() - 4096) / 2;
-        let mut out = [0u8; 4352];
-        let tried = self.probe.compress_to_buffer(&data[middle..middle + 4096], &mut out[..]);
-        let dense = tried.map_or(true, |n| n > 3990);
+        let middle = (data.len() - SAMPLE) / 2;
+        let mut out = [0u8; SAMPLE + 256];
+        let tried = self.probe.compress_to_buffer(&data[middle..middle + SAMPLE], &mut out[..]);
+        let dense = tried.map_or(true, |n| n > SAMPLE - SAMPLE / 40);
         self.untried = if dense { 0 } else { UNTRIED };
         dense
     }
@@ -253,7 +254,7 @@ impl Worker {
     /// Stores the chunks of `data` that `lengths` gave; returns their ids.
     pub fn store(&mut self, mut data: &[u8], lengths: &[usize]) -> Result<Vec<u8>> {
         let mut ids = Vec::with_capacity(lengths.len() * 32);
-        // Another file's pages say nothing of this one's.
+        // Another file's bytes say nothing of this one's.
         self.untried = 0;
         for n in lengths {
             let (part, rest) = data.split_at(*n);
