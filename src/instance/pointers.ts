@@ -14,15 +14,20 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { isWithin } from "../base/path.ts";
 import type { Pointer } from "../base/revival.ts";
 import type { Engine } from "../base/state.ts";
 
+/** One that leads out of the saved instance, and the cluster that would write where it leads. */
+export interface Abroad extends Omit<Pointer, "to"> {
+  readonly cluster: string | null;
+}
+
 export interface Pointers {
   readonly changed: readonly Pointer[];
-  /** Those that lead out of the saved instance; they are as they were. */
-  readonly outside: readonly Omit<Pointer, "to">[];
+  /** They are as they were. */
+  readonly outside: readonly Abroad[];
 }
 
 const kindOf = (path: string) => lstatSync(path, { throwIfNoEntry: false });
@@ -61,6 +66,10 @@ const FIND: Partial<Record<Engine, (folder: string) => string[]>> = {
   git: alternates,
 };
 
+/** The cluster that a link to a tablespace or to a log belongs to. */
+const clusterOf = (at: string): string =>
+  basename(at) === "pg_wal" ? dirname(at) : dirname(dirname(at));
+
 /** What is read of a link or a file, line by line. */
 function read(at: string): string[] {
   if (kindOf(at)?.isSymbolicLink()) return [readlinkSync(at, "latin1")];
@@ -94,14 +103,15 @@ export const isFolder = (path: string): boolean => kindOf(path)?.isDirectory() =
 /** Points what a unit keeps below one root to the same below another; `path` is where it lies. */
 export function remap(engine: Engine, path: string, from: string, to: string): Pointers {
   const changed: Pointer[] = [];
-  const outside: Omit<Pointer, "to">[] = [];
+  const outside: Abroad[] = [];
   for (const at of FIND[engine]?.(path) ?? []) {
     const before = read(at);
     const after = before.map((line) => {
       if (!line.startsWith("/")) return line;
       const other = rebase(line, bytes(from), bytes(to));
       if (other === null) {
-        outside.push({ at, from: text(line) });
+        const cluster = engine === "postgres" ? clusterOf(at) : null;
+        outside.push({ at, from: text(line), cluster });
         return line;
       }
       changed.push({ at, from: text(line), to: text(other) });

@@ -7,13 +7,16 @@
  * too few.
  */
 import {
+  chownSync,
   closeSync,
   existsSync,
+  lstatSync,
   openSync,
   readdirSync,
   readFileSync,
   readSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../base/failure.ts";
@@ -191,10 +194,23 @@ function lateOf(cluster: string): LateSpace[] {
 export const lateSpaces = (engine: Engine, path: string): LateSpace[] =>
   engine === "postgres" ? clusters(path).flatMap(lateOf) : [];
 
+/** A cluster that nobody can start, the version that its file said, and what lets it be started. */
+export interface Barred {
+  readonly version: string;
+  readonly release: () => void;
+}
+
 /**
- * Nobody starts a cluster without this file. A restore that goes on brings it back; who held the
- * lock has ended.
+ * Takes away the file without which nobody starts a cluster. A restore that goes on brings it back,
+ * too; who held the lock has ended.
  */
-export function bar(cluster: string): void {
-  for (const name of ["PG_VERSION", "postmaster.pid"]) rmSync(join(cluster, name), { force: true });
+export function bar(cluster: string): Barred {
+  const at = join(cluster, "PG_VERSION");
+  const [{ uid, gid, mode }, version] = [lstatSync(at), readFileSync(at, "utf8")];
+  for (const name of [at, join(cluster, "postmaster.pid")]) rmSync(name, { force: true });
+  const release = () => {
+    writeFileSync(at, version, { mode: mode & 0o7777 });
+    chownSync(at, uid, gid);
+  };
+  return { version: version.trim(), release };
 }

@@ -19,10 +19,10 @@ import type { Hook, Instance, Service } from "../instance/descriptor.ts";
 import { isDescribed, loadInstance } from "../instance/load.ts";
 import { type Move, type Moved, planMove, startOrder } from "../instance/move.ts";
 import { give, type Owner, ownerOf, parseOwners } from "../instance/owners.ts";
-import { isFolder, rebase, remap } from "../instance/pointers.ts";
+import { type Abroad, isFolder, rebase, remap } from "../instance/pointers.ts";
 import { begin, begunIn, finish, isTaken } from "../instance/taken.ts";
 import { placeholders } from "../instance/trial.ts";
-import { bar, type LateSpace, lateSpaces } from "../instance/wal.ts";
+import { type Barred, bar, type LateSpace, lateSpaces } from "../instance/wal.ts";
 import { sectionsOf } from "../repo/units.ts";
 
 export interface ReviveOptions {
@@ -101,23 +101,34 @@ async function refuseClashes(runtime: Runtime, instance: Instance): Promise<void
 }
 
 function place(move: Move, to: string, owners: readonly Owner[]) {
-  const outside = [...move.outside];
+  const abroad: Abroad[] = [];
   const remapped: Pointer[] = [];
   for (const { unit, path } of move.moved) {
     const found = remap(unit.engine, below(to, path), move.from, to);
     remapped.push(...found.changed);
-    outside.push(...found.outside.map(({ at, from }) => `${at} -> ${from}`));
+    abroad.push(...found.outside);
     give(below(to, path), owners);
   }
-  return { outside, remapped };
+  return { abroad, remapped };
+}
+
+/** A unit whose clusters would make tablespaces again, and what leads out of it. */
+interface Late {
+  readonly one: Moved;
+  readonly spaces: readonly LateSpace[];
+  readonly abroad: readonly Abroad[];
+}
+
+function lateIn({ instance: { root }, move }: RevivalPlan, one: Moved): LateSpace[] {
+  const found = lateSpaces(one.unit.engine, below(root, one.path));
+  return found.filter(({ at }) => rebase(at, move.from, root) !== at);
 }
 
 /** A recovery is a trial of the unit where it is now, of which nothing is asked. */
 async function recover(
   runtime: Runtime,
   { instance: { root, services }, move }: RevivalPlan,
-  { unit, path }: Moved,
-  late: readonly LateSpace[],
+  { one: { unit, path }, spaces: late, abroad }: Late,
 ): Promise<void> {
   const say = placeholders(root, root);
   const service = services.find(({ name }) => name === unit.service);
@@ -136,7 +147,8 @@ async function recover(
   });
   const [uid, privileged] = [process.getuid?.() ?? 0, process.getuid?.() === 0];
   const who = privileged ? ownerOf(below(root, path)) : { uid, gid: process.getgid?.() ?? 0 };
-  const spaces = { root, guarded: [move.from], writable: root, seen, privileged, ...who };
+  const guarded = [move.from, ...abroad.map(({ from }) => from)];
+  const spaces = { root, guarded, writable: root, seen, privileged, ...who };
   const scene = { ...sceneOf(runtime, root, [], ""), enclosure: enclose(spaces) };
   await refuseOpen(scene, "that");
   const alone = { ...unit, count: null, digest: null };
@@ -144,35 +156,66 @@ async function recover(
   await tryUnit(runtime, { ...filled, others: [], steps: [], scene: () => scene });
 }
 
+/** Recovers a unit, and points to its new root what the recovery made. */
+async function settle(runtime: Runtime, plan: RevivalPlan, late: Late): Promise<Pointer[]> {
+  const { root } = plan.instance;
+  const { unit, path } = late.one;
+  await recover(runtime, plan, late);
+  const { changed } = remap(unit.engine, below(root, path), plan.move.from, root);
+  if (lateIn(plan, late.one).length > 0) {
+    throw new Failure("not_still", "its recovery did not come to an end");
+  }
+  return [...changed];
+}
+
 /**
- * Recovery of a cluster makes tablespaces again at the source's paths, and whoever then runs it
- * writes there. It is done here, once, where those paths lead to what came back, and ends with a
- * checkpoint; a cluster of which it cannot be done is not left to be started.
+ * Whoever starts a copied cluster may write where its source does: by a link that leads out of what
+ * was saved, or by the recovery, which makes tablespaces again at the source's paths. Nobody can
+ * start such a one before that is settled. A recovery is done here, once, where those paths lead to
+ * what came back, and ends with a checkpoint; the rest is named.
  */
-async function recoverLate(runtime: Runtime, plan: RevivalPlan): Promise<Pointer[]> {
-  const { instance, move } = plan;
-  const { root } = instance;
-  const remapped: Pointer[] = [];
-  for (const one of move.moved) {
-    const path = below(root, one.path);
-    const find = () =>
-      lateSpaces(one.unit.engine, path).filter(({ at }) => rebase(at, move.from, root) !== at);
-    const late = find();
-    const [first] = late;
+async function settleAll(
+  runtime: Runtime,
+  plan: RevivalPlan,
+  outside: readonly Abroad[],
+): Promise<Pointer[]> {
+  const abroad = plan.move.from === plan.instance.root ? [] : outside;
+  const late = plan.move.moved.map((one) => ({ one, spaces: lateIn(plan, one), abroad }));
+  const barred = new Map<string, Barred>();
+  const shut = (cluster: string) => barred.set(cluster, barred.get(cluster) ?? bar(cluster));
+  for (const { cluster } of abroad) if (cluster !== null) shut(cluster);
+  for (const { spaces } of late) for (const { cluster } of spaces) shut(cluster);
+  const [remapped, failures]: [Pointer[], Failure[]] = [[], []];
+  for (const unit of late) {
+    const [first] = unit.spaces;
     if (first === undefined) continue;
+    const clusters = [...new Set(unit.spaces.map(({ cluster }) => cluster))];
+    let again = clusters;
     try {
-      await recover(runtime, plan, one, late);
-      remapped.push(...remap(one.unit.engine, path, move.from, root).changed);
-      if (find().length > 0) throw new Failure("not_still", "its recovery did not come to an end");
+      for (const cluster of clusters) barred.get(cluster)?.release();
+      remapped.push(...(await settle(runtime, plan, unit)));
+      again = clusters.filter((one) => abroad.some(({ cluster }) => cluster === one));
     } catch (error) {
-      for (const { cluster } of late) bar(cluster);
       const { code, message } = toFailure(error);
       if (code === "interrupted") throw error;
       const made = `tablespace ${first.oid} was made after the last checkpoint at ${first.at}`;
       const why = `${made}, where recovery makes it again: ${message}`;
-      throw new Failure("not_recovered", `${first.cluster}: ${why}; its PG_VERSION is taken away`);
+      const text = `${first.cluster}: ${why}; its PG_VERSION is taken away`;
+      failures.push(new Failure("not_recovered", text));
+    } finally {
+      again.forEach(bar);
     }
   }
+  for (const { at, from, cluster } of abroad) {
+    if (cluster === null) continue;
+    const why = `leads out of what was saved, to ${from}; the PG_VERSION of ${cluster} is taken away`;
+    const next = "make it lead to a folder of its own and write that file again, with";
+    const text = `${at}: ${why}: ${next} ${barred.get(cluster)?.version}`;
+    failures.push(new Failure("not_recovered", text));
+  }
+  const [failure, ...others] = failures;
+  for (const { message } of others) runtime.emit({ event: "warning", message });
+  if (failure !== undefined) throw failure;
   return remapped;
 }
 
@@ -260,11 +303,12 @@ export async function revive<R extends { readonly troubles: number }>(
   if (starting) await refuseClashes(runtime, instance);
   begin(root, id);
   const restored = await bring();
-  const placed = place(move, root, owners);
-  placed.remapped.push(...(await recoverLate(runtime, plan)));
+  const { abroad, remapped } = place(move, root, owners);
+  remapped.push(...(await settleAll(runtime, plan, abroad)));
+  const outside = [...move.outside, ...abroad.map(({ at, from }) => `${at} -> ${from}`)];
   if (restored.troubles === 0) finish(root);
   const started = starting && restored.troubles === 0 ? await start(runtime, plan) : {};
-  return { restored, revival: { ...revival, ...placed, ...started } };
+  return { restored, revival: { ...revival, outside, remapped, ...started } };
 }
 
 /** What a start would find taken, for who wants to know before. */

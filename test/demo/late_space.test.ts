@@ -13,6 +13,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -174,6 +175,29 @@ describe.runIf(runs)("a snapshot that has one", () => {
     writeFileSync(descriptors(place), text);
     expect(w.run(restore(place))).toMatchObject({ status: 0, err: "" });
     expect(linksOf(place).sort()).toEqual(placesOf(place).sort());
+  }, 120_000);
+
+  it("starts for nobody while a link leads out of what was saved, to where the source writes", () => {
+    const [place, abroad] = [target("four"), w.at("abroad")];
+    mkdirSync(abroad);
+    writeFileSync(join(abroad, "kept"), "by the source");
+    const link = (of: Place) => join(clusterOf(of), "pg_tblspc", "99999");
+    symlinkSync(abroad, link(demo().place));
+    expect(w.run(["backup", "--instance", root]).status).toBe(0);
+    const refused = w.run(restore(place));
+    expect(refused.err).toContain(`${link(place)}: leads out of what was saved, to ${abroad}; `);
+    expect(refused.status).toBe(24);
+    const cluster = clusterOf(place);
+    expect(existsSync(join(cluster, "PG_VERSION"))).toBe(false);
+    // All else is settled: what the line says to do is enough.
+    const [, version = ""] = /with (\d+)$/m.exec(refused.err) ?? [];
+    rmSync(link(place));
+    writeFileSync(join(cluster, "PG_VERSION"), `${version}\n`);
+    expect(lateSpaces("postgres", cluster)).toEqual([]);
+    expect(linksOf(place).sort()).toEqual(placesOf(place).sort());
+    expect(readdirSync(abroad)).toEqual(["kept"]);
+    rmSync(link(demo().place));
+    expect(w.run(["backup", "--instance", root]).status).toBe(0);
   }, 120_000);
 
   it("comes back where the source is not, once there is an empty folder in its place", async () => {

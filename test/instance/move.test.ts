@@ -62,5 +62,6 @@ it("points links of a cluster to the new root, and names those that lead elsewhe
   const { changed, outside } = remap("postgres", place.path, "/old", "/new/root");
   expect(changed.map(({ to }) => to)).toEqual(["/new/root/space", "/new/root/log"]);
   expect(readlinkSync(at("pg_wal"))).toBe("/new/root/log");
-  expect(outside).toEqual([{ at: at("pg_tblspc/16385"), from: "/other/space" }]);
+  const cluster = join(place.path, "unit/data");
+  expect(outside).toEqual([{ at: at("pg_tblspc/16385"), from: "/other/space", cluster }]);
 });
