@@ -26,14 +26,21 @@ function option({ flags, about, many: repeated, fallback }: OptionRow): Option {
   return made;
 }
 
-function build(after: string[], finish: (status: number) => void): Command {
+/** The verbs that words can mean: to describe all of them to the parser takes its time. */
+function meant(words: readonly string[]) {
+  const all = Object.entries(VERBS);
+  const named = all.filter(([name]) => words.includes(name));
+  return named.length > 0 ? named : all;
+}
+
+function build(words: string[], after: string[], finish: (status: number) => void): Command {
   const program = new Command("holdall").version(VERSION);
   const silent = { writeErr: () => undefined };
   const columns = width(process.stdout);
   program.exitOverride().configureOutput(silent).helpCommand("help [verb]");
   program.helpInformation = () => programHelp(columns);
   for (const row of GLOBAL_OPTIONS) program.addOption(option(row));
-  for (const [name, verb] of Object.entries(VERBS)) {
+  for (const [name, verb] of meant(words)) {
     const command = program.command(`${name} ${verb.operands}`.trimEnd());
     command.exitOverride().configureOutput(silent);
     command.helpInformation = () => verbHelp(name, columns);
@@ -64,18 +71,22 @@ async function main(): Promise<number> {
     const finish = (s: number) => {
       status = s;
     };
-    await build(split < 0 ? [] : argv.slice(split + 1), finish).parseAsync(own, { from: "user" });
+    const after = split < 0 ? [] : argv.slice(split + 1);
+    await build(own, after, finish).parseAsync(own, { from: "user" });
     return status;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    return report(failureOf(error), json);
+    return report(failureOf(error, own), json);
   }
 }
 
 const INTERRUPTED = new Failure("interrupted", "interrupted");
 
-function failureOf(error: unknown): Failure {
+function failureOf(error: unknown, words: readonly string[]): Failure {
   if (error instanceof CommanderError) {
+    if (error.code === "commander.help") {
+      return new Failure("usage", `unknown command '${words[words.indexOf("help") + 1]}'`);
+    }
     const text = error.message.replace(/^error: /, "").replaceAll("\n", " ");
     return new Failure("usage", text.charAt(0).toLowerCase() + text.slice(1));
   }

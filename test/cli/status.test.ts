@@ -49,6 +49,8 @@ it("ends with the documented status, one line and a hint", () => {
   expect(w.run(["init"]).status).toBe(0);
   fails("repository_exists", 1, "repo", ["init"]);
   fails("usage", 2, "nonsense", ["nonsense"]);
+  fails("usage", 2, "'bakup' (Did you mean backup?)", ["bakup"]);
+  fails("usage", 2, "'bakup'", ["help", "bakup"]);
   fails("usage", 2, "--bogus", ["ls", "--bogus"]);
   fails("usage", 2, "path", ["backup"]);
   fails("usage", 2, "HOLDALL_REPOSITORY", ["stats"], { env: { HOLDALL_REPOSITORY: "" } });

@@ -1,7 +1,7 @@
 //! The search for cuts with the processor's own AES: one, two or four windows to a register.
 //!
-//! A window is the 16 bytes before a position. Those of neighbours overlap, so that a load as wide as a
-//! register brings the windows of positions 16 apart, ready to be encrypted.
+//! A window is the 16 bytes before a position. Those of neighbours overlap, so that a load as wide
+//! as a register brings the windows of positions 16 apart, ready to be encrypted.
 
 use std::arch::x86_64::*;
 
@@ -71,8 +71,8 @@ trait Windows: Copy {
 }
 
 macro_rules! windows {
-    ($register:ty, $lanes:literal, $load:ident, $spread:ident, $xor:ident, $round:ident, $last:ident,
-     $and:ident, $least:ident, $zeros:expr) => {
+    ($register:ty, $lanes:literal, $load:ident, $spread:ident, $xor:ident, $round:ident,
+     $last:ident, $and:ident, $least:ident, $zeros:expr) => {
         impl Windows for $register {
             const LANES: usize = $lanes;
 
@@ -171,8 +171,8 @@ windows!(
 /// Registers that are encrypted at once: what hides the time that a round takes.
 const AT_ONCE: usize = 8;
 
-/// Looks at `STEP` positions from `start` on. A hit is rare: first it is seen that there is one, by the
-/// least of all numbers, then where.
+/// Looks at `STEP` positions from `start` on. A hit is rare: first it is seen that there is one, by
+/// the least of all numbers, then where.
 #[inline(always)]
 unsafe fn find<W: Windows>(
     keys: &[__m128i; 11],

@@ -23,7 +23,8 @@ impl Slot {
         if start == libc::MAP_FAILED {
             return Err(Error::Invalid("no memory for a pack: give less with --memory".into()));
         }
-        // SAFETY: advice on the mapping made above: a fault for each 2 MiB of it instead of each 4 KiB.
+        // A fault for each 2 MiB instead of each 4 KiB.
+        // SAFETY: advice on the mapping made above.
         unsafe { libc::madvise(start, length, libc::MADV_HUGEPAGE) };
         Ok(Slot { start: start.cast(), length })
     }
