@@ -19,6 +19,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { lateSpaces } from "../../src/instance/wal.ts";
+import { put } from "../support/instance.ts";
 import { digest } from "../support/tree.ts";
 import { own } from "./config.ts";
 import { direct } from "./direct.ts";
@@ -68,6 +69,7 @@ const linksOf = (place: Place) => {
   const folder = join(clusterOf(place), "pg_tblspc");
   return readdirSync(folder).map((name) => readlinkSync(join(folder, name)));
 };
+const link = (place: Place) => join(clusterOf(place), "pg_tblspc", "99999");
 const restore = (place: Place) => ["restore", "latest", "--instance", place.root, "--no-start"];
 const placesOf = (place: Place) => ["space", "late"].map((n) => join(dataOf(place, "postgres"), n));
 
@@ -179,9 +181,7 @@ describe.runIf(runs)("a snapshot that has one", () => {
 
   it("starts for nobody while a link leads out of what was saved, to where the source writes", () => {
     const [place, abroad] = [target("four"), w.at("abroad")];
-    mkdirSync(abroad);
-    writeFileSync(join(abroad, "kept"), "by the source");
-    const link = (of: Place) => join(clusterOf(of), "pg_tblspc", "99999");
+    put(abroad, { kept: "by the source" });
     symlinkSync(abroad, link(demo().place));
     expect(w.run(["backup", "--instance", root]).status).toBe(0);
     const refused = w.run(restore(place));
