@@ -13,9 +13,20 @@ const FIRST = Number(process.env.SEED ?? 1);
 const COUNT = process.env.HOLDALL_SLOW === "1" ? 400 : 4;
 /** What the first of them made of each seed: the others make the same of it. */
 let before: readonly string[] | undefined;
-/** A seed by which memory shows that a guard is missing; looked for once. */
-let shown: Promise<number> | undefined;
-const show = async () => (await schedules(FIRST, 200, "condemned")).bad[0]?.seed ?? 0;
+/**
+ * Seeds by which memory shows that a guard is missing, so many schedules at a time. A store afar is
+ * asked for some things earlier, and one schedule in six takes other steps there.
+ */
+const AT_ONCE = 200;
+const shown = new Map<number, Promise<number[]>>();
+async function* seeds(): AsyncGenerator<number> {
+  for (let first = FIRST; first < FIRST + 5 * AT_ONCE; first += AT_ONCE) {
+    const found = async () => (await schedules(first, AT_ONCE, "condemned")).bad.map((b) => b.seed);
+    const some = shown.get(first) ?? found();
+    shown.set(first, some);
+    yield* await some;
+  }
+}
 
 onBuckets((far) => {
   it(`${COUNT} schedules lose nothing in a bucket`, {
@@ -37,12 +48,14 @@ onBuckets((far) => {
     process.stdout.write(`${far().kind}: ${COUNT} schedules, ${steps} store calls\n`);
   });
 
-  it("without a guard something is lost there, too", { timeout: 120_000 }, async () => {
-    shown ??= show();
-    const seed = await shown;
+  it("without a guard something is lost there, too", { timeout: 300_000 }, async () => {
     const { endpoint, keys } = far();
-    const afar = { address: far().fresh(), endpoint, keys };
-    const { bad } = await schedules(seed, 1, "condemned", afar);
-    expect(bad.map((b) => b.seed)).toEqual([seed]);
+    const lost: number[] = [];
+    for await (const seed of seeds()) {
+      const afar = { address: far().fresh(), endpoint, keys };
+      lost.push(...(await schedules(seed, 1, "condemned", afar)).bad.map((b) => b.seed));
+      if (lost.length > 0) break;
+    }
+    expect(lost).not.toEqual([]);
   });
 });
