@@ -71,8 +71,8 @@ trait Windows: Copy {
 }
 
 macro_rules! windows {
-    ($register:ty, $lanes:literal, $load:ident, $spread:ident, $xor:ident, $round:ident,
-     $last:ident, $and:ident, $least:ident, $zeros:expr) => {
+    ($register:ty, $lanes:literal, load $load:ident, spread $spread:ident,
+     $($name:ident $instruction:ident),*; zeros $zeros:expr) => {
         impl Windows for $register {
             const LANES: usize = $lanes;
 
@@ -86,30 +86,10 @@ macro_rules! windows {
                 $spread(lane)
             }
 
-            #[inline(always)]
-            unsafe fn begin(self, key: Self) -> Self {
-                $xor(self, key)
-            }
-
-            #[inline(always)]
-            unsafe fn round(self, key: Self) -> Self {
-                $round(self, key)
-            }
-
-            #[inline(always)]
-            unsafe fn last_round(self, key: Self) -> Self {
-                $last(self, key)
-            }
-
-            #[inline(always)]
-            unsafe fn and(self, mask: Self) -> Self {
-                $and(self, mask)
-            }
-
-            #[inline(always)]
-            unsafe fn least(self, other: Self) -> Self {
-                $least(self, other)
-            }
+            $(#[inline(always)]
+            unsafe fn $name(self, other: Self) -> Self {
+                $instruction(self, other)
+            })*
 
             #[inline(always)]
             unsafe fn zeros(self) -> u32 {
@@ -127,26 +107,26 @@ fn itself(lane: __m128i) -> __m128i {
 windows!(
     __m128i,
     1,
-    _mm_loadu_si128,
-    itself,
-    _mm_xor_si128,
-    _mm_aesenc_si128,
-    _mm_aesenclast_si128,
-    _mm_and_si128,
-    _mm_min_epu32,
-    |w| u32::from(_mm_cvtsi128_si32(w) == 0)
+    load _mm_loadu_si128,
+    spread itself,
+    begin _mm_xor_si128,
+    round _mm_aesenc_si128,
+    last_round _mm_aesenclast_si128,
+    and _mm_and_si128,
+    least _mm_min_epu32;
+    zeros |w| u32::from(_mm_cvtsi128_si32(w) == 0)
 );
 windows!(
     __m256i,
     2,
-    _mm256_loadu_si256,
-    _mm256_broadcastsi128_si256,
-    _mm256_xor_si256,
-    _mm256_aesenc_epi128,
-    _mm256_aesenclast_epi128,
-    _mm256_and_si256,
-    _mm256_min_epu32,
-    |w| {
+    load _mm256_loadu_si256,
+    spread _mm256_broadcastsi128_si256,
+    begin _mm256_xor_si256,
+    round _mm256_aesenc_epi128,
+    last_round _mm256_aesenclast_epi128,
+    and _mm256_and_si256,
+    least _mm256_min_epu32;
+    zeros |w| {
         let zero = _mm256_cmpeq_epi32(w, _mm256_setzero_si256());
         let bits = _mm256_movemask_ps(_mm256_castsi256_ps(zero)) as u32;
         bits & 1 | bits >> 3 & 2
@@ -155,14 +135,14 @@ windows!(
 windows!(
     __m512i,
     4,
-    _mm512_loadu_si512,
-    _mm512_broadcast_i32x4,
-    _mm512_xor_si512,
-    _mm512_aesenc_epi128,
-    _mm512_aesenclast_epi128,
-    _mm512_and_si512,
-    _mm512_min_epu32,
-    |w| {
+    load _mm512_loadu_si512,
+    spread _mm512_broadcast_i32x4,
+    begin _mm512_xor_si512,
+    round _mm512_aesenc_epi128,
+    last_round _mm512_aesenclast_epi128,
+    and _mm512_and_si512,
+    least _mm512_min_epu32;
+    zeros |w| {
         let bits = u32::from(_mm512_testn_epi32_mask(w, w));
         bits & 1 | bits >> 3 & 2 | bits >> 6 & 4 | bits >> 9 & 8
     }
