@@ -13,7 +13,8 @@ export default {
     dir: ".build/bin",
     cleanDir: true,
     chunkFileNames: "[name].js",
-    // What most verbs need lies in one file: to find and link a small one takes longer than to read it.
+    // What many verbs need lies in one file: finding and linking a small one takes longer than
+    // reading it.
     codeSplitting: { groups: [{ name: "common", minShareCount: 6 }] },
   },
 };

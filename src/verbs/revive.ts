@@ -112,11 +112,10 @@ function place(move: Move, to: string, owners: readonly Owner[]) {
   return { abroad, remapped };
 }
 
-/** A unit whose clusters would make tablespaces again, and what leads out of it. */
+/** A unit, and the tablespaces that its clusters would make again. */
 interface Late {
   readonly one: Moved;
   readonly spaces: readonly LateSpace[];
-  readonly abroad: readonly Abroad[];
 }
 
 function lateIn({ instance: { root }, move }: RevivalPlan, one: Moved): LateSpace[] {
@@ -124,11 +123,15 @@ function lateIn({ instance: { root }, move }: RevivalPlan, one: Moved): LateSpac
   return found.filter(({ at }) => rebase(at, move.from, root) !== at);
 }
 
-/** A recovery is a trial of the unit where it is now, of which nothing is asked. */
+/**
+ * A recovery is a trial of the unit where it is now, of which nothing is asked; nobody writes to
+ * what is guarded.
+ */
 async function recover(
   runtime: Runtime,
   { instance: { root, services }, move }: RevivalPlan,
-  { one: { unit, path }, spaces: late, abroad }: Late,
+  { one: { unit, path }, spaces: late }: Late,
+  guarded: readonly string[],
 ): Promise<void> {
   const say = placeholders(root, root);
   const service = services.find(({ name }) => name === unit.service);
@@ -147,7 +150,6 @@ async function recover(
   });
   const [uid, privileged] = [process.getuid?.() ?? 0, process.getuid?.() === 0];
   const who = privileged ? ownerOf(below(root, path)) : { uid, gid: process.getgid?.() ?? 0 };
-  const guarded = [move.from, ...abroad.map(({ from }) => from)];
   const spaces = { root, guarded, writable: root, seen, privileged, ...who };
   const scene = { ...sceneOf(runtime, root, [], ""), enclosure: enclose(spaces) };
   await refuseOpen(scene, "that");
@@ -157,15 +159,20 @@ async function recover(
 }
 
 /** Recovers a unit, and points to its new root what the recovery made. */
-async function settle(runtime: Runtime, plan: RevivalPlan, late: Late): Promise<Pointer[]> {
+async function settle(
+  runtime: Runtime,
+  plan: RevivalPlan,
+  late: Late,
+  guarded: readonly string[],
+): Promise<readonly Pointer[]> {
   const { root } = plan.instance;
   const { unit, path } = late.one;
-  await recover(runtime, plan, late);
+  await recover(runtime, plan, late, guarded);
   const { changed } = remap(unit.engine, below(root, path), plan.move.from, root);
   if (lateIn(plan, late.one).length > 0) {
     throw new Failure("not_still", "its recovery did not come to an end");
   }
-  return [...changed];
+  return changed;
 }
 
 /**
@@ -180,7 +187,8 @@ async function settleAll(
   outside: readonly Abroad[],
 ): Promise<Pointer[]> {
   const abroad = plan.move.from === plan.instance.root ? [] : outside;
-  const late = plan.move.moved.map((one) => ({ one, spaces: lateIn(plan, one), abroad }));
+  const guarded = [plan.move.from, ...abroad.map(({ from }) => from)];
+  const late = plan.move.moved.map((one) => ({ one, spaces: lateIn(plan, one) }));
   const barred = new Map<string, Barred>();
   const shut = (cluster: string) => barred.set(cluster, barred.get(cluster) ?? bar(cluster));
   for (const { cluster } of abroad) if (cluster !== null) shut(cluster);
@@ -193,7 +201,7 @@ async function settleAll(
     let again = clusters;
     try {
       for (const cluster of clusters) barred.get(cluster)?.release();
-      remapped.push(...(await settle(runtime, plan, unit)));
+      remapped.push(...(await settle(runtime, plan, unit, guarded)));
       again = clusters.filter((one) => abroad.some(({ cluster }) => cluster === one));
     } catch (error) {
       const { code, message } = toFailure(error);

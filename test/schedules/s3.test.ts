@@ -14,8 +14,8 @@ const COUNT = process.env.HOLDALL_SLOW === "1" ? 400 : 4;
 /** What the first of them made of each seed: the others make the same of it. */
 let before: readonly string[] | undefined;
 /**
- * Seeds by which memory shows that a guard is missing, so many schedules at a time. A store afar is
- * asked for some things earlier, and one schedule in six takes other steps there.
+ * Seeds by which memory shows that a guard is missing, so many schedules at a time. Not each shows
+ * it in a bucket: about one schedule in six takes other steps there.
  */
 const AT_ONCE = 200;
 const shown = new Map<number, Promise<number[]>>();
